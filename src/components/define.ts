@@ -31,9 +31,9 @@ export function defineComponent<const P extends string, const T extends string, 
   return {
     ...type,
     groups: type.groups ?? ({} as Record<G, readonly P[]>),
-    switches: type.switches ?? {},
+    switches: (type.switches ?? {}) as Partial<Record<P, Switch<T>>>,
     ports: type.ports ?? {},
-    probes: type.probes ?? {},
+    probes: (type.probes ?? {}) as Partial<Record<P, Probe>>,
     parameters: type.parameters ?? {},
   };
 }
