@@ -91,16 +91,15 @@ export type Event =
   | { readonly kind: 'abort'; readonly component: string }
   /** A probe of a held place said something new (F5). */
   | { readonly kind: 'probed'; readonly component: string; readonly place: string; readonly ok: boolean; readonly reason?: string }
-  /** The operator interrupts: the program is dropped, what runs ends, queued behaviours are cleared. */
+  /** The operator drops the rest of the program, and every queued behaviour; what runs goes on to its end. */
   | { readonly kind: 'cancel' };
 
 /** What the shell has to do for the state. */
 export type Effect =
+  /** Run the action; `data` holds the values of its data-use ports at this instant. */
   | { readonly kind: 'start'; readonly action: ActionRef; readonly data: Readonly<Record<string, Value | undefined>> }
-  | { readonly kind: 'retryLater'; readonly action: ActionRef; readonly delayMs: number }
-  | { readonly kind: 'happened'; readonly happening: Happening }
-  /** The program is over (I8), or nothing can move any more (F2, F4). */
-  | { readonly kind: 'programEnded'; readonly program: string; readonly outcome: ProgramOutcome };
+  /** After the delay, say so by `ended.retriesDue`. */
+  | { readonly kind: 'retryLater'; readonly action: ActionRef; readonly delayMs: number };
 
 export type ProgramOutcome = 'done' | 'failed' | 'deadlock' | 'cancelled';
 

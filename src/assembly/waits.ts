@@ -1,3 +1,8 @@
+import { blocks, isIdle, tokenIn } from '../components/net.ts';
+import type { Instruction, PortRef } from './model.ts';
+import { holdersOf, type AssemblyState, type Member } from './state.ts';
+import { mayExecute } from './step.ts';
+
 /** What a component (or the program) is waiting for at this moment, and of whom. */
 export interface Wait {
   /** The component that waits; '' for an instruction of the program. */
@@ -9,4 +14,104 @@ export interface Wait {
   readonly port?: string;
   /** Who could release it, and why they do not. */
   readonly for: readonly { readonly component: string; readonly port?: string; readonly why: string }[];
+}
+
+/** Everything that waits in this state: blocked tokens first, in the order of declaration, then the program's instruction. */
+export function waitsOf(state: AssemblyState): Wait[] {
+  const waits: Wait[] = [];
+  for (const member of state.members.values()) if (!isIdle(member.state)) waits.push(...waitsOfMember(member));
+  const { program } = state;
+  const instruction = program?.instructions[program.next];
+  if (instruction && !mayExecute(state, instruction)) waits.push(waitOfInstruction(state, instruction));
+  return waits;
+}
+
+/** The ports somebody is blocked at, as `component.port`, without doubles. */
+export function blockedPorts(state: AssemblyState): string[] {
+  return [...new Set(waitsOf(state).filter((w) => w.rule !== 'instruction' && w.port !== undefined).map((w) => `${w.component}.${w.port}`))];
+}
+
+function waitsOfMember(member: Member): Wait[] {
+  const component = member.spec.name;
+  return blocks(member.net, member.state, member.around).flatMap((block): Wait[] => {
+    switch (block.rule) {
+      case 'R1': {
+        const what = `enter ${block.place}`;
+        if (block.ports.length > 0) return block.ports.map((port) => ({ component, what, rule: 'R1', port, for: whyNotServed(member, port) }));
+        if (block.occupied) return [{ component, what, rule: 'R1', for: [{ component, why: `"${block.place}" holds a token already` }] }];
+        return block.missing.map((t) => ({ component, what, rule: 'R1', for: [{ component, why: whyNotEnded(member, t) }] }));
+      }
+      case 'R2': return block.ports.map((port) => ({
+        component, what: `leave ${block.place}`, rule: 'R2', port,
+        for: holdersOf(member, block.ports).filter((u) => u.providers.some((p) => p.member === member && p.port.name === port))
+          .map((u) => ({ component: u.member.spec.name, port: u.port.name, why: `uses it: ${whereIs(u.member)}` })),
+      }));
+      case 'R3': return block.ports.map((port) => ({ component, what: `start ${block.transition}`, rule: 'R3', port, for: whyNotServed(member, port) }));
+      case 'R5': return block.ports.map((port) => ({ component, what: `choose in ${block.place}`, rule: 'R5', port, for: whyNotServed(member, port) }));
+      default: return block satisfies never;
+    }
+  });
+}
+
+function waitOfInstruction(state: AssemblyState, instruction: Instruction): Wait {
+  const base = { component: '', what: describe(instruction), rule: 'instruction' } as const;
+  switch (instruction.kind) {
+    case 'disconnect': {
+      const { use } = instruction.connection;
+      const user = state.member(use.component);
+      return { ...base, port: use.port, for: [{ component: use.component, port: use.port, why: `is in use: ${whereIs(user)}` }] };
+    }
+    case 'waitAll': return { ...base, for: [...state.members.values()].filter((m) => !isIdle(m.state)).map((m) => ({ component: m.spec.name, why: `is not idle: ${whereIs(m)}` })) };
+    case 'wait': case 'delete': return { ...base, for: [{ component: instruction.component, why: `is not idle: ${whereIs(state.member(instruction.component))}` }] };
+    default: return { ...base, for: [] };
+  }
+}
+
+/** An instruction as a line of a program. */
+export function describe(instruction: Instruction): string {
+  const ref = (r: PortRef) => `${r.component}.${r.port}`;
+  switch (instruction.kind) {
+    case 'add': return `add ${instruction.component.name}: ${instruction.component.type}`;
+    case 'delete': return `delete ${instruction.component}`;
+    case 'connect': case 'disconnect': return `${instruction.kind} ${ref(instruction.connection.use)} -> ${ref(instruction.connection.provide)}`;
+    case 'pushBehaviour': return `push ${instruction.behaviour} to ${instruction.component}`;
+    case 'wait': return `wait for ${instruction.component}`;
+    case 'waitAll': return 'wait for all';
+    case 'call': return `call ${instruction.program}`;
+    default: return instruction satisfies never;
+  }
+}
+
+/** Where a component stands, in words: its places, its behaviour, what runs or failed. */
+export function whereIs({ state }: Member): string {
+  const parts: string[] = [];
+  if (state.places.length > 0) parts.push(`in ${state.places.join(' and ')}`);
+  for (const m of state.moving) parts.push(`${m.transition} ${m.status === 'ended' ? 'has ended' : m.status === 'ready' ? 'is ready' : m.status === 'failed' ? 'failed' : `is ${m.status}`}`);
+  if (!state.entered) parts.push('not entered yet');
+  if (state.behaviour !== null) parts.push(`behaviour ${state.behaviour}`);
+  else parts.push('no behaviour');
+  return parts.join(', ');
+}
+
+function whyNotEnded(member: Member, transition: string): string {
+  const t = member.net.transitions.get(transition)!;
+  const token = tokenIn(member.state, transition);
+  if (token) return `${transition} is ${token.status}`;
+  return `${transition} has no token: "${t.from.name}" was not left by it`;
+}
+
+function whyNotServed(member: Member, port: string): Wait['for'] {
+  const use = member.uses.get(port);
+  if (use) {
+    if (use.providers.length === 0) return [{ component: member.spec.name, port, why: 'is connected to nobody' }];
+    return use.providers.filter((p) => !p.active || p.withdrawing !== undefined).map((p) => ({
+      component: p.member.spec.name, port: p.port.name,
+      why: `${p.active ? `is withdrawing ("${p.withdrawing}" is to be left)` : 'is not active'}: ${whereIs(p.member)}`,
+    }));
+  }
+  const { sources } = member.dataUses.get(port)!;
+  if (sources.length === 0) return [{ component: member.spec.name, port, why: 'is connected to nobody' }];
+  return sources.filter((s) => !(s.port.name in s.member.state.published)).map((s) => ({
+    component: s.member.spec.name, port: s.port.name, why: `has no value yet: ${whereIs(s.member)}`,
+  }));
 }

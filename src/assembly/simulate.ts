@@ -1,0 +1,114 @@
+import type { Value } from '../components/model.ts';
+import { VirtualClock } from './clock.ts';
+import type { TimedHappening } from './journal.ts';
+import type { ActionRef, Outcome, Program, ProgramOutcome } from './model.ts';
+import type { AssemblyState } from './state.ts';
+import { step, type Step } from './step.ts';
+import { waitsOf, type Wait } from './waits.ts';
+
+/** How long a try takes on the virtual clock, and how it ends. */
+export interface Prediction {
+  readonly durationMs: number;
+  readonly outcome: Outcome;
+}
+
+export interface Simulation {
+  readonly outcome: ProgramOutcome;
+  /** From the program's first instruction to its end. */
+  readonly makespanMs: number;
+  /** Times are milliseconds since the program's start. */
+  readonly happenings: readonly TimedHappening[];
+  /** The starts that determine the makespan, first to last. */
+  readonly criticalPath: readonly CriticalStep[];
+  /** What everybody waits for at the end, when the outcome is not `done`. */
+  readonly waits: readonly Wait[];
+}
+
+export interface CriticalStep {
+  readonly component: string;
+  readonly transition: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/**
+ * Plays a program on the virtual clock through the same `step` as a real run. The state is advanced; nothing outside it is touched.
+ * @param predict what a try takes; by default the type's `durationMs` (1,000), every data-provide port of a type written by whoever enters it
+ */
+export function simulate(state: AssemblyState, program: Program, predict: (action: ActionRef, state: AssemblyState) => Prediction = declared): Simulation {
+  const clock = new VirtualClock();
+  const happenings: TimedHappening[] = [];
+  const causes = new CriticalPath();
+  const take = (s: Step) => {
+    for (const happening of s.happenings) {
+      happenings.push({ atMs: clock.nowMs, happening });
+      causes.see(clock.nowMs, happening);
+    }
+    for (const effect of s.effects) {
+      if (effect.kind === 'retryLater') clock.schedule(effect.delayMs, effect.action);
+      else {
+        const { durationMs, outcome } = predict(effect.action, state);
+        clock.schedule(durationMs, effect.action, outcome);
+      }
+    }
+  };
+  take(step(state, { kind: 'program', name: program.name, instructions: program.instructions }));
+  while (!clock.isEmpty) {
+    take(step(state, clock.advance()));
+    // A program that has ended leaves nothing running, but for a behaviour that nothing waits for.
+  }
+  const outcome = state.program!.outcome!;
+  return { outcome, makespanMs: clock.nowMs, happenings, criticalPath: causes.path(), waits: outcome === 'done' ? [] : waitsOf(state) };
+}
+
+/** The default prediction: the declared duration, a good end, and a placeholder for each value that somebody may read. */
+export function declared(action: ActionRef, state: AssemblyState): Prediction {
+  const { net } = state.member(action.component);
+  const t = net.transitions.get(action.transition)!;
+  const writes: Record<string, Value> = {};
+  for (const port of net.dataProvidePorts) if (port.covers.has(t.to.name)) writes[port.name] = `<${action.component}.${port.name}>`;
+  return { durationMs: net.type.transitions[action.transition]!.durationMs ?? 1000, outcome: { kind: 'done', writes } };
+}
+
+/**
+ * Which starts determine the end: a start is caused by the latest end before it at the same instant, of its own component if that has one.
+ * The chain from the last end back to the program's start is a critical path.
+ */
+class CriticalPath {
+  readonly #open = new Map<string, CriticalStep & { readonly cause: Link | undefined }>();
+  #atMs = -1;
+  #endsNow: Link[] = [];
+  #last: Link | undefined;
+
+  see(atMs: number, happening: TimedHappening['happening']): void {
+    if (atMs !== this.#atMs) {
+      this.#atMs = atMs;
+      this.#endsNow = [];
+    }
+    if (happening.kind === 'started') {
+      const { component, transition } = happening.action;
+      const key = `${component}\0${transition}`;
+      if (happening.action.attempt > 1) return;
+      const own = this.#endsNow.findLast((l) => l.component === component);
+      this.#open.set(key, { component, transition, startMs: atMs, endMs: atMs, cause: own ?? this.#endsNow.at(-1) ?? (this.#last && this.#last.endMs === atMs ? this.#last : undefined) });
+    } else if (happening.kind === 'ended' || happening.kind === 'failed') {
+      const { component, transition } = happening.action;
+      const begun = this.#open.get(`${component}\0${transition}`);
+      if (!begun) return;
+      const link: Link = { ...begun, endMs: atMs };
+      this.#open.delete(`${component}\0${transition}`);
+      this.#endsNow.push(link);
+      if (!this.#last || link.endMs >= this.#last.endMs) this.#last = link;
+    }
+  }
+
+  path(): CriticalStep[] {
+    const steps: CriticalStep[] = [];
+    for (let link = this.#last; link; link = link.cause) steps.push({ component: link.component, transition: link.transition, startMs: link.startMs, endMs: link.endMs });
+    return steps.reverse();
+  }
+}
+
+interface Link extends CriticalStep {
+  readonly cause: Link | undefined;
+}

@@ -1,0 +1,356 @@
+import { initialState, isActive, isIdle, isInUse, isRead, netOf, withdrawing, type ComponentState, type Net, type NetPort, type Surroundings } from '../components/net.ts';
+import type { ComponentType, Value } from '../components/model.ts';
+import { Agenda } from './agenda.ts';
+import type { ComponentSpec, Connection, Instruction, PortRef, ProgramOutcome } from './model.ts';
+
+/** A component in an assembly: its plain state, and the ends of its connections with their counts. */
+export interface Member {
+  /** Order of declaration. */
+  readonly index: number;
+  readonly spec: ComponentSpec;
+  readonly net: Net;
+  readonly around: Surroundings;
+  state: ComponentState;
+  /** Where it stands in the agenda; 0 when it is not in it. */
+  stage: 0 | 1 | 2 | 3;
+  deleted: boolean;
+  /** Held place -> why its probe fails (F5). */
+  readonly degraded: Map<string, string>;
+  readonly uses: ReadonlyMap<string, UseEnd>;
+  readonly provides: ReadonlyMap<string, ProvideEnd>;
+  readonly dataUses: ReadonlyMap<string, DataUseEnd>;
+  readonly dataProvides: ReadonlyMap<string, DataProvideEnd>;
+}
+
+export interface UseEnd {
+  readonly member: Member;
+  readonly port: NetPort;
+  readonly providers: ProvideEnd[];
+  /** How many of the providers are active. */
+  active: number;
+  /** How many are withdrawing. */
+  withdrawing: number;
+  inUse: boolean;
+}
+
+export interface ProvideEnd {
+  readonly member: Member;
+  readonly port: NetPort;
+  readonly users: Set<UseEnd>;
+  active: boolean;
+  /** The place that wants to be left and whose leaving would deactivate the port. */
+  withdrawing: string | undefined;
+  /** Users in use that hold it whatever else they have. */
+  holders: number;
+  /** Users in use that let it go when enough others stay (`atLeast`). */
+  readonly sharers: Set<UseEnd>;
+}
+
+export interface DataUseEnd {
+  readonly member: Member;
+  readonly port: NetPort;
+  readonly sources: DataProvideEnd[];
+}
+
+export interface DataProvideEnd {
+  readonly member: Member;
+  readonly port: NetPort;
+  readonly readers: Set<DataUseEnd>;
+}
+
+/** The program being played. */
+export interface ProgramState {
+  readonly name: string;
+  readonly instructions: Instruction[];
+  /** Index of the instruction to execute next. */
+  next: number;
+  /** More instructions may come. */
+  open: boolean;
+  /** Set when it is over or when nothing can move any more. */
+  outcome: ProgramOutcome | undefined;
+}
+
+/**
+ * The state of a whole assembly. `step` advances it in place: copying 10,000 components at each event would make a chain quadratic.
+ * `snapshot` gives plain data, `restore` takes it back.
+ */
+export class AssemblyState {
+  readonly types: ReadonlyMap<string, ComponentType>;
+  readonly members = new Map<string, Member>();
+  readonly agenda = new Agenda();
+  program: ProgramState | undefined;
+  /** Components whose behaviour may be over (R5). */
+  finishing: Member[] = [];
+  /** Tokens in transitions that run or are retrying. */
+  inFlight = 0;
+  failed = 0;
+  idle = 0;
+  #nextIndex = 0;
+
+  constructor(types: ReadonlyMap<string, ComponentType>) {
+    this.types = types;
+  }
+
+  /** @throws RangeError when there is no such component (the caller has checked: I7) */
+  member(name: string): Member {
+    const member = this.members.get(name);
+    if (!member) throw new RangeError(`no component "${name}"`);
+    return member;
+  }
+
+  add(spec: ComponentSpec, state: ComponentState = initialState()): Member {
+    const type = this.types.get(spec.type);
+    if (!type) throw new RangeError(`no type "${spec.type}"`);
+    const net = netOf(type);
+    const uses = new Map<string, UseEnd>(), provides = new Map<string, ProvideEnd>();
+    const dataUses = new Map<string, DataUseEnd>(), dataProvides = new Map<string, DataProvideEnd>();
+    const member: Member = {
+      index: this.#nextIndex++, spec, net, state: initialState(), stage: 0, deleted: false, degraded: new Map(), uses, provides, dataUses, dataProvides,
+      around: {
+        isServed: (port) => isServed(uses.get(port)!),
+        isHeld: (ports) => isHeld(provides, ports),
+        isAvailable: (port) => isAvailable(dataUses.get(port)!),
+        valueOf: (port) => valueOf(dataUses.get(port)!),
+      },
+    };
+    for (const port of net.usePorts) uses.set(port.name, { member, port, providers: [], active: 0, withdrawing: 0, inUse: false });
+    for (const port of net.providePorts) provides.set(port.name, { member, port, users: new Set(), active: false, withdrawing: undefined, holders: 0, sharers: new Set() });
+    for (const port of net.dataUsePorts) dataUses.set(port.name, { member, port, sources: [] });
+    for (const port of net.dataProvidePorts) dataProvides.set(port.name, { member, port, readers: new Set() });
+    this.members.set(spec.name, member);
+    this.set(member, state);
+    this.agenda.add(member);
+    return member;
+  }
+
+  delete(name: string): void {
+    const member = this.member(name);
+    member.deleted = true;
+    if (isIdle(member.state)) this.idle--;
+    this.members.delete(name);
+  }
+
+  /** Puts a component in a state, and tells its neighbours what became of its ports. */
+  set(member: Member, state: ComponentState): void {
+    const before = member.state;
+    member.state = state;
+    if (isIdle(before) !== isIdle(state)) this.idle += isIdle(state) ? 1 : -1;
+    if (before.moving !== state.moving) {
+      for (const m of before.moving) this.#count(m.status, -1);
+      for (const m of state.moving) this.#count(m.status, 1);
+    }
+    for (const place of member.degraded.keys()) if (!state.places.includes(place)) member.degraded.delete(place);
+    for (const end of member.uses.values()) this.#refreshUse(end);
+    this.#refreshProvides(member);
+    if (before.published !== state.published) {
+      for (const end of member.dataProvides.values()) if (before.published[end.port.name] !== state.published[end.port.name]) this.#tellReaders(end);
+    }
+    this.agenda.add(member);
+  }
+
+  connect({ use, provide }: Connection): void {
+    const user = this.member(use.component), provider = this.member(provide.component);
+    const useEnd = user.uses.get(use.port);
+    if (useEnd) {
+      const provideEnd = provider.provides.get(provide.port)!;
+      useEnd.providers.push(provideEnd);
+      provideEnd.users.add(useEnd);
+      if (provideEnd.active) useEnd.active++;
+      if (provideEnd.withdrawing !== undefined) useEnd.withdrawing++;
+      if (useEnd.inUse) hold(useEnd, provideEnd);
+    } else {
+      const dataUseEnd = user.dataUses.get(use.port)!, dataProvideEnd = provider.dataProvides.get(provide.port)!;
+      dataUseEnd.sources.push(dataProvideEnd);
+      dataProvideEnd.readers.add(dataUseEnd);
+      this.#refreshProvides(user);
+    }
+    this.agenda.add(user);
+  }
+
+  disconnect({ use, provide }: Connection): void {
+    const user = this.member(use.component), provider = this.member(provide.component);
+    const useEnd = user.uses.get(use.port);
+    if (useEnd) {
+      const provideEnd = provider.provides.get(provide.port)!;
+      useEnd.providers.splice(useEnd.providers.indexOf(provideEnd), 1);
+      provideEnd.users.delete(useEnd);
+      if (provideEnd.active) useEnd.active--;
+      if (provideEnd.withdrawing !== undefined) useEnd.withdrawing--;
+      if (useEnd.inUse) release(useEnd, provideEnd);
+    } else {
+      const dataUseEnd = user.dataUses.get(use.port)!, dataProvideEnd = provider.dataProvides.get(provide.port)!;
+      dataUseEnd.sources.splice(dataUseEnd.sources.indexOf(dataProvideEnd), 1);
+      dataProvideEnd.readers.delete(dataUseEnd);
+      this.#refreshProvides(user);
+    }
+    this.agenda.add(user);
+    this.agenda.add(provider);
+  }
+
+  /** I3: whether the connection may be removed now. */
+  mayDisconnect({ use, provide }: Connection): boolean {
+    const user = this.member(use.component);
+    const end = user.uses.get(use.port);
+    if (!end) return !isRead(user.state, user.dataUses.get(use.port)!.port);
+    if (!end.inUse) return true;
+    const { atLeast } = end.port;
+    if (atLeast === undefined) return false;
+    const gone = this.member(provide.component).provides.get(provide.port)!;
+    const others = end.active - (gone.active ? 1 : 0);
+    return others >= Math.max(1, atLeast === 'all' ? end.providers.length - 1 : atLeast);
+  }
+
+  isConnected({ use, provide }: Connection): boolean {
+    const user = this.members.get(use.component);
+    const is = (ends: readonly { member: Member; port: NetPort }[] | undefined) =>
+      ends?.some((e) => e.member.spec.name === provide.component && e.port.name === provide.port) ?? false;
+    return is(user?.uses.get(use.port)?.providers) || is(user?.dataUses.get(use.port)?.sources);
+  }
+
+  /** All connections, in the order of the users' declaration. */
+  *connections(): Generator<Connection> {
+    const ref = (end: { member: Member; port: NetPort }): PortRef => ({ component: end.member.spec.name, port: end.port.name });
+    for (const member of this.members.values()) {
+      for (const use of member.uses.values()) for (const provide of use.providers) yield { use: ref(use), provide: ref(provide) };
+      for (const use of member.dataUses.values()) for (const provide of use.sources) yield { use: ref(use), provide: ref(provide) };
+    }
+  }
+
+  #count(status: string, by: 1 | -1): void {
+    if (status === 'running' || status === 'retrying') this.inFlight += by;
+    else if (status === 'failed') this.failed += by;
+  }
+
+  #refreshUse(end: UseEnd): void {
+    const inUse = isInUse(end.member.net, end.member.state, end.port);
+    if (inUse === end.inUse) return;
+    end.inUse = inUse;
+    for (const provider of end.providers) {
+      if (inUse) hold(end, provider);
+      else {
+        release(end, provider);
+        if (provider.withdrawing !== undefined) this.agenda.add(provider.member);
+      }
+    }
+  }
+
+  /** Which provide ports are active, and which are withdrawing: R2 depends on the state, and for a switch on its data. */
+  #refreshProvides(member: Member): void {
+    if (member.provides.size === 0) return;
+    const leaving = withdrawing(member.net, member.state, member.around);
+    for (const end of member.provides.values()) {
+      const active = isActive(member.net, member.state, end.port);
+      const place = leaving.get(end.port.name);
+      const withdraws = place !== undefined, withdrew = end.withdrawing !== undefined;
+      end.withdrawing = place;
+      if (active === end.active && withdraws === withdrew) continue;
+      const more = (active ? 1 : 0) - (end.active ? 1 : 0), moreWithdrawing = (withdraws ? 1 : 0) - (withdrew ? 1 : 0);
+      end.active = active;
+      for (const user of end.users) {
+        user.active += more;
+        user.withdrawing += moreWithdrawing;
+        if (more > 0 || moreWithdrawing < 0) this.agenda.add(user.member);
+        // One provider more: a user with `atLeast` may let another one go.
+        if (more > 0 && user.inUse && user.port.atLeast !== undefined && user.withdrawing > 0) {
+          for (const other of user.providers) if (other.withdrawing !== undefined) this.agenda.add(other.member);
+        }
+      }
+    }
+  }
+
+  #tellReaders(end: DataProvideEnd): void {
+    for (const reader of end.readers) {
+      this.#refreshProvides(reader.member);
+      this.agenda.add(reader.member);
+    }
+  }
+}
+
+function hold(user: UseEnd, provider: ProvideEnd): void {
+  if (user.port.atLeast === undefined) provider.holders++;
+  else provider.sharers.add(user);
+}
+
+function release(user: UseEnd, provider: ProvideEnd): void {
+  if (user.port.atLeast === undefined) provider.holders--;
+  else provider.sharers.delete(user);
+}
+
+function needed(end: UseEnd | DataUseEnd): number {
+  const { atLeast } = end.port;
+  const connections = 'providers' in end ? end.providers.length : end.sources.length;
+  return atLeast === 'all' ? connections : (atLeast ?? 1);
+}
+
+/** §2: enough connected provide ports are active and, unless it is in use already, it would hold none that is withdrawing. */
+export function isServed(end: UseEnd): boolean {
+  if (end.providers.length === 0) return end.port.optional;
+  if (end.active < needed(end)) return false;
+  if (end.inUse || end.withdrawing === 0) return true;
+  if (end.port.atLeast === undefined) return false;
+  return end.providers.every((p) => p.withdrawing === undefined || !holds(end, (o) => o.member === p.member && o.withdrawing === p.withdrawing));
+}
+
+/** R2, `atLeast`: the user would have too few active providers left without those that `goes` names. */
+function holds(end: UseEnd, goes: (provider: ProvideEnd) => boolean): boolean {
+  let staying = end.active;
+  for (const p of end.providers) if (p.active && goes(p)) staying--;
+  return staying < needed(end);
+}
+
+function isHeld(provides: ReadonlyMap<string, ProvideEnd>, ports: readonly string[]): boolean {
+  const going = ports.map((p) => provides.get(p)!);
+  return going.some((end) => end.holders > 0 || [...end.sharers].some((user) => holds(user, (p) => going.includes(p))));
+}
+
+/** The users that keep a provide port of a component from being withdrawn (together with `ports` of the same leave). */
+export function holdersOf(member: Member, ports: readonly string[]): UseEnd[] {
+  const going = ports.map((p) => member.provides.get(p)!);
+  return going.flatMap((end) => [...end.users].filter((user) => user.inUse && (user.port.atLeast === undefined || holds(user, (p) => going.includes(p)))));
+}
+
+function isAvailable(end: DataUseEnd): boolean {
+  if (end.sources.length === 0) return end.port.optional;
+  let available = 0;
+  for (const s of end.sources) if (s.port.name in s.member.state.published) available++;
+  return available >= needed(end);
+}
+
+function valueOf(end: DataUseEnd): Value | undefined {
+  const values = end.sources.flatMap((s) => (s.port.name in s.member.state.published ? [s.member.state.published[s.port.name]!] : []));
+  return end.port.atLeast === undefined ? values[0] : values;
+}
+
+/** The values that a transition's data-use ports have now. */
+export function dataFor(member: Member, transition: string): Record<string, Value | undefined> {
+  return Object.fromEntries(member.net.transitions.get(transition)!.dataUsePorts.map((p) => [p.name, valueOf(member.dataUses.get(p.name)!)]));
+}
+
+// ---- plain data -------------------------------------------------------------------------------
+
+/** An assembly's state as JSON. */
+export interface AssemblySnapshot {
+  readonly members: readonly { readonly spec: ComponentSpec; readonly state: ComponentState; readonly degraded: Readonly<Record<string, string>> }[];
+  readonly connections: readonly Connection[];
+  readonly program?: ProgramState;
+}
+
+export function snapshot(state: AssemblyState): AssemblySnapshot {
+  return {
+    members: [...state.members.values()].map((m) => ({ spec: m.spec, state: m.state, degraded: Object.fromEntries(m.degraded) })),
+    connections: [...state.connections()],
+    ...(state.program ? { program: { ...state.program, instructions: [...state.program.instructions] } } : {}),
+  };
+}
+
+/** The state that `snapshot` saved. Nothing is run by restoring it. */
+export function restore(saved: AssemblySnapshot, types: ReadonlyMap<string, ComponentType>): AssemblyState {
+  const state = new AssemblyState(types);
+  for (const { spec, state: component, degraded } of saved.members) {
+    const member = state.add(spec, component);
+    for (const [place, reason] of Object.entries(degraded)) member.degraded.set(place, reason);
+  }
+  for (const c of saved.connections) state.connect(c);
+  state.program = saved.program && { ...saved.program, instructions: [...saved.program.instructions] };
+  return state;
+}
