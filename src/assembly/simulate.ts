@@ -77,27 +77,30 @@ export function declared(action: ActionRef, state: AssemblyState): Prediction {
 class CriticalPath {
   readonly #open = new Map<string, CriticalStep & { readonly cause: Link | undefined }>();
   #atMs = -1;
-  #endsNow: Link[] = [];
+  /** The ends of this instant: the last of each component, and the last of all. */
+  #endsNow = new Map<string, Link>();
+  #lastNow: Link | undefined;
   #last: Link | undefined;
 
   see(atMs: number, happening: TimedHappening['happening']): void {
     if (atMs !== this.#atMs) {
       this.#atMs = atMs;
-      this.#endsNow = [];
+      this.#endsNow.clear();
+      this.#lastNow = undefined;
     }
     if (happening.kind === 'started') {
       const { component, transition } = happening.action;
       const key = `${component}\0${transition}`;
       if (happening.action.attempt > 1) return;
-      const own = this.#endsNow.findLast((l) => l.component === component);
-      this.#open.set(key, { component, transition, startMs: atMs, endMs: atMs, cause: own ?? this.#endsNow.at(-1) ?? (this.#last && this.#last.endMs === atMs ? this.#last : undefined) });
+      this.#open.set(key, { component, transition, startMs: atMs, endMs: atMs, cause: this.#endsNow.get(component) ?? this.#lastNow });
     } else if (happening.kind === 'ended' || happening.kind === 'failed') {
       const { component, transition } = happening.action;
       const begun = this.#open.get(`${component}\0${transition}`);
       if (!begun) return;
       const link: Link = { ...begun, endMs: atMs };
       this.#open.delete(`${component}\0${transition}`);
-      this.#endsNow.push(link);
+      this.#endsNow.set(component, link);
+      this.#lastNow = link;
       if (!this.#last || link.endMs >= this.#last.endMs) this.#last = link;
     }
   }

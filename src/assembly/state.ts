@@ -1,7 +1,7 @@
-import { initialState, isActive, isIdle, isInUse, isRead, netOf, withdrawing, type ComponentState, type Net, type NetPort, type Surroundings } from '../components/net.ts';
+import { initialState, isActive, isIdle, isInUse, isRead, netOf, tokenIn, withdrawing, type ComponentState, type Net, type NetPort, type Surroundings } from '../components/net.ts';
 import type { ComponentType, Value } from '../components/model.ts';
 import { Agenda } from './agenda.ts';
-import type { ComponentSpec, Connection, Instruction, PortRef, ProgramOutcome } from './model.ts';
+import type { ComponentSpec, Connection, Failure, Instruction, PortRef, ProgramOutcome } from './model.ts';
 
 /** A component in an assembly: its plain state, and the ends of its connections with their counts. */
 export interface Member {
@@ -16,6 +16,8 @@ export interface Member {
   deleted: boolean;
   /** Held place -> why its probe fails (F5). */
   readonly degraded: Map<string, string>;
+  /** Failed transition -> why (F1). */
+  readonly failures: Map<string, Failure>;
   readonly uses: ReadonlyMap<string, UseEnd>;
   readonly provides: ReadonlyMap<string, ProvideEnd>;
   readonly dataUses: ReadonlyMap<string, DataUseEnd>;
@@ -105,7 +107,7 @@ export class AssemblyState {
     const uses = new Map<string, UseEnd>(), provides = new Map<string, ProvideEnd>();
     const dataUses = new Map<string, DataUseEnd>(), dataProvides = new Map<string, DataProvideEnd>();
     const member: Member = {
-      index: this.#nextIndex++, spec, net, state: initialState(), stage: 0, deleted: false, degraded: new Map(), uses, provides, dataUses, dataProvides,
+      index: this.#nextIndex++, spec, net, state: initialState(), stage: 0, deleted: false, degraded: new Map(), failures: new Map(), uses, provides, dataUses, dataProvides,
       around: {
         isServed: (port) => isServed(uses.get(port)!),
         isHeld: (ports) => isHeld(provides, ports),
@@ -139,6 +141,7 @@ export class AssemblyState {
       for (const m of before.moving) this.#count(m.status, -1);
       for (const m of state.moving) this.#count(m.status, 1);
     }
+    for (const transition of member.failures.keys()) if (tokenIn(state, transition)?.status !== 'failed') member.failures.delete(transition);
     for (const place of member.degraded.keys()) if (!state.places.includes(place)) member.degraded.delete(place);
     for (const end of member.uses.values()) this.#refreshUse(end);
     this.#refreshProvides(member);
@@ -330,14 +333,14 @@ export function dataFor(member: Member, transition: string): Record<string, Valu
 
 /** An assembly's state as JSON. */
 export interface AssemblySnapshot {
-  readonly members: readonly { readonly spec: ComponentSpec; readonly state: ComponentState; readonly degraded: Readonly<Record<string, string>> }[];
+  readonly members: readonly { readonly spec: ComponentSpec; readonly state: ComponentState; readonly degraded: Readonly<Record<string, string>>; readonly failures: Readonly<Record<string, Failure>> }[];
   readonly connections: readonly Connection[];
   readonly program?: ProgramState;
 }
 
 export function snapshot(state: AssemblyState): AssemblySnapshot {
   return {
-    members: [...state.members.values()].map((m) => ({ spec: m.spec, state: m.state, degraded: Object.fromEntries(m.degraded) })),
+    members: [...state.members.values()].map((m) => ({ spec: m.spec, state: m.state, degraded: Object.fromEntries(m.degraded), failures: Object.fromEntries(m.failures) })),
     connections: [...state.connections()],
     ...(state.program ? { program: { ...state.program, instructions: [...state.program.instructions] } } : {}),
   };
@@ -346,9 +349,10 @@ export function snapshot(state: AssemblyState): AssemblySnapshot {
 /** The state that `snapshot` saved. Nothing is run by restoring it. */
 export function restore(saved: AssemblySnapshot, types: ReadonlyMap<string, ComponentType>): AssemblyState {
   const state = new AssemblyState(types);
-  for (const { spec, state: component, degraded } of saved.members) {
+  for (const { spec, state: component, degraded, failures } of saved.members) {
     const member = state.add(spec, component);
     for (const [place, reason] of Object.entries(degraded)) member.degraded.set(place, reason);
+    for (const [transition, failure] of Object.entries(failures)) member.failures.set(transition, failure);
   }
   for (const c of saved.connections) state.connect(c);
   state.program = saved.program && { ...saved.program, instructions: [...saved.program.instructions] };

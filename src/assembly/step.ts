@@ -228,6 +228,7 @@ function end(step: Step, action: ActionRef, outcome: Outcome): void {
     step.happenings.push({ kind: 'retrying', action, failure, delayMs });
   } else {
     state.set(member, failed(member.state, action.transition));
+    member.failures.set(action.transition, failure);
     step.happenings.push({ kind: 'failed', action, failure });
   }
 }
