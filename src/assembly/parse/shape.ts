@@ -1,0 +1,96 @@
+import type { z } from 'zod';
+import { didYouMean, error, nearest, type Diagnostic } from '../../diagnostic.ts';
+import type { Path, Source } from './source.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** One thing at fault in the shape of a file: where, and the part of the file that cannot be used because of it. */
+export interface ShapeProblem {
+  readonly path: Path;
+  readonly diagnostic: Diagnostic;
+  /** The rest of its surroundings can be used once this key is taken out. */
+  readonly unknownKey?: string;
+}
+
+/** What zod found, as diagnostics in plain words: UNKNOWN_KEY, MISSING_KEY, BAD_NAME, WRONG_SHAPE. */
+export function shapeProblems(source: Source, issues: readonly Issue[]): ShapeProblem[] {
+  const flat = issues.flatMap((issue) => flatten(issue, [], source.value));
+  // `tpe: web`: the unknown key says it all, the missing one would say it again.
+  const meant = new Set(flat.flatMap(({ issue, path }) => (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => pathText([...path, nearest(key, issue.message.split(' ')) ?? ''])) : [])));
+  return flat.flatMap(({ issue, path }) => {
+    if (issue.code !== 'unrecognized_keys' && meant.has(pathText(path)) && valueAt(source.value, path) === undefined) return [];
+    return describe(source, issue, path);
+  });
+}
+
+function describe(source: Source, issue: Issue, path: Path): ShapeProblem[] {
+  const last = path.at(-1);
+  if (issue.code === 'unrecognized_keys') {
+    const known = issue.message.split(' ');
+    return issue.keys.map((key) => {
+      const detail = `"${key}" is no key here.${hintFor(path, key) ?? didYouMean(key, known)} Known: ${known.join(', ')}.`;
+      return { path: [...path, key], unknownKey: key, diagnostic: error('UNKNOWN_KEY', 'Unknown key', detail, source.keyAt([...path, key])) };
+    });
+  }
+  if (issue.code === 'invalid_key') return [{ path, diagnostic: error('BAD_NAME', 'Not a name', `"${String(last)}" is not ${issue.issues[0]?.message ?? 'a name'}.`, source.keyAt(path)) }];
+  const found = valueAt(source.value, path);
+  if (found === undefined) {
+    const parent = path.slice(0, -1);
+    const owner = parent.length > 0 ? `"${pathText(parent)}" has no "${String(last)}"` : `The file has no "${String(last)}"`;
+    return [{ path, diagnostic: error('MISSING_KEY', 'Missing key', `${owner}: ${issue.message}.`, source.at(parent)) }];
+  }
+  const isAboutAName = typeof found === 'string' && issue.code === 'custom';
+  if (isAboutAName) return [{ path, diagnostic: error('BAD_NAME', 'Not a name', `"${found}" is not ${issue.message}.`, source.at(path)) }];
+  return [{ path, diagnostic: error('WRONG_SHAPE', 'Not what belongs here', `Expected ${issue.message}; found ${describeValue(found)}.`, source.at(path)) }];
+}
+
+/** What somebody means who writes this key in this place, beyond a slip of the fingers. */
+function hintFor(path: Path, key: string): string | undefined {
+  if (path.length === 0 && key === 'use') return ' Did you mean "modules"?';
+  if (path.length === 0 && key === 'instances') return ' Did you mean "components"?';
+  if (path[0] === 'programs' && (key === 'pushBehaviour' || key === 'pushB')) return ' Did you mean "push"?';
+  if (path[0] === 'components' && key === 'host') return ' Did you mean "on"?';
+  return undefined;
+}
+
+/** A union's issue stands for one of its branches: the one that the author had most likely in mind. */
+function flatten(issue: Issue, before: Path, root: unknown): { issue: Issue; path: Path }[] {
+  const path = [...before, ...(issue.path as (string | number)[])];
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ issue, path }];
+  const branches = issue.errors.map((branch) => ({ branch, cost: branch.reduce((sum, inner) => sum + (isAtRoot(inner) ? 1000 : inner.code === 'unrecognized_keys' ? inner.keys.length : 1), 0) }));
+  const best = branches.reduce((a, b) => (b.cost < a.cost ? b : a));
+  // No branch has even the right kind of value: the union says itself what is expected.
+  if (best.cost >= 1000) return [{ issue, path }];
+  return best.branch.flatMap((inner) => flatten(inner, path, root));
+}
+
+const isAtRoot = (issue: Issue): boolean => issue.path.length === 0 && issue.code !== 'unrecognized_keys' && issue.code !== 'too_small' && issue.code !== 'too_big' && issue.code !== 'invalid_format' && issue.code !== 'custom' && !(issue.code === 'invalid_union' && issue.errors.some((branch) => !branch.some(isAtRoot)));
+
+export function valueAt(root: unknown, path: Path): unknown {
+  let value = root;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string | number, unknown>)[part];
+  }
+  return value;
+}
+
+function pathText(path: Path): string {
+  return path.map((part, i) => (typeof part === 'number' ? `[${part + 1}]` : `${i === 0 ? '' : '.'}${part}`)).join('');
+}
+
+/** `the number 3`, `a list`, `the text "x"`. */
+function describeValue(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
+  switch (typeof value) {
+    case 'string':
+      return value === '' ? 'an empty text' : `the text "${value.length > 40 ? `${value.slice(0, 40)}…` : value}"`;
+    case 'number':
+      return `the number ${value} (in quotes it is a text)`;
+    case 'boolean':
+      return `the boolean ${value} (in quotes it is a text)`;
+    default:
+      return 'a mapping';
+  }
+}

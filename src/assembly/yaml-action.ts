@@ -1,0 +1,100 @@
+import type { Action, ActionContext, Probe, Value } from '../components/model.ts';
+import type { Command } from '../orchestrapi/host.ts';
+import { asText, fillText, fillValue, resolveName, templateNames, type Template } from './template.ts';
+import type { ShellTemplate } from './shell-template.ts';
+
+/** A command of a YAML type: a text for the shell, or a program and its arguments. */
+export type CommandTemplate = { readonly kind: 'shell'; readonly shell: ShellTemplate } | { readonly kind: 'arguments'; readonly arguments: readonly Template[] };
+
+/** A file to place: a path in the assembly's folder, or a text. */
+export interface FileTemplate {
+  readonly to: Template;
+  readonly from?: Template;
+  readonly text?: Template;
+  readonly mode?: number;
+}
+
+/** A value to write: texts in it are templates, at any depth. */
+export type ValueTemplate = { readonly kind: 'text'; readonly text: Template } | { readonly kind: 'value'; readonly value: Value };
+
+/** What a transition of a YAML type does, in the order in which it does it: files, run, kill, script, ready, writes. */
+export interface YamlSteps {
+  readonly files?: readonly FileTemplate[];
+  readonly run?: CommandTemplate;
+  /** Transitions whose daemons are ended. */
+  readonly kill?: readonly string[];
+  readonly script?: CommandTemplate;
+  readonly ready?: CommandTemplate;
+  readonly writes?: Readonly<Record<string, ValueTemplate>>;
+  /** The host of `run` and `ready`, if not the component's own. */
+  readonly on?: string;
+  readonly timeoutMs?: number;
+}
+
+/**
+ * The action of a transition that is written in YAML, through `ActionContext` alone; undefined when there is nothing to do.
+ *
+ * `script` starts a daemon that has the name of the transition; `kill: [start]` ends the daemon of the transition `start`. `ready` is asked until its
+ * exit code is 0, and fails at once when the daemon just started has ended. A text of several lines stops at its first line that fails.
+ */
+export function yamlAction(transition: string, steps: YamlSteps, folder: string): Action | undefined {
+  const { files, run, kill, script, ready, writes, on } = steps;
+  if (!files?.length && !run && !kill?.length && !script && !ready && Object.keys(writes ?? {}).length === 0) return undefined;
+  const place = on === undefined ? {} : { on };
+  const limit = steps.timeoutMs === undefined ? {} : { timeoutMs: steps.timeoutMs };
+  return async (context) => {
+    if (files?.length) {
+      for (const file of files) queueFile(file, context, folder);
+      await context.flushTransfers();
+    }
+    let output = '';
+    if (run) {
+      const { command, env } = fillCommand(run, context, true);
+      output = (await context.run(command, { env, ...place, ...limit })).stdout.trimEnd();
+    }
+    for (const started of kill ?? []) await context.killScript(started);
+    if (script) {
+      const { command, env } = fillCommand(script, context, false);
+      await context.startScript(transition, command, { env });
+    }
+    if (ready) {
+      const { command, env } = fillCommand(ready, context, false);
+      const isReady = async (): Promise<boolean> => (await context.ask(command, { env, allowFailure: true, ...place })).exitCode === 0;
+      await context.waitUntil(`"${transition}" is ready`, isReady, { ...limit, ...(script ? { alive: transition } : {}) });
+    }
+    for (const [port, value] of Object.entries(writes ?? {})) context.write(port, value.kind === 'text' ? fillValue(value.text, context, output) : value.value);
+  };
+}
+
+/** A probe that is a command: a non-zero exit code means that the place is no longer true. */
+export function yamlProbe(command: CommandTemplate): Probe {
+  return async (context) => {
+    const filled = fillCommand(command, context, false);
+    const { exitCode, stderr, stdout } = await context.ask(filled.command, { env: filled.env, allowFailure: true });
+    if (exitCode !== 0) throw new Error(`exit code ${exitCode}${(stderr || stdout).trim() === '' ? '' : `: ${(stderr || stdout).trim().split('\n').at(-1)}`}`);
+  };
+}
+
+function queueFile(file: FileTemplate, context: ActionContext, folder: string): void {
+  const to = fillText(file.to, context);
+  if (file.text) context.writeFile(to, fillText(file.text, context), file.mode === undefined ? {} : { mode: file.mode });
+  else context.queueTransfer(inFolder(folder, fillText(file.from ?? [], context)), to);
+}
+
+/** A path of the controller: relative ones are relative to the folder of the assembly file. */
+function inFolder(folder: string, path: string): string {
+  return path.startsWith('/') || folder === '' ? path : `${folder.replace(/\/+$/, '')}/${path}`;
+}
+
+/** The command as it runs now: values in the environment (shell), or in the arguments. */
+export function fillCommand(template: CommandTemplate, context: ActionContext, stopAtFirstFailure: boolean): { command: Command; env: Record<string, string> } {
+  if (template.kind === 'arguments') return { command: template.arguments.map((part) => fillText(part, context)) as [string, ...string[]], env: {} };
+  const { text, names } = template.shell;
+  const env = Object.fromEntries(names.map((name, i) => [`TUTTI_${i + 1}`, asText(resolveName(name, context))]));
+  return { command: stopAtFirstFailure && text.trim().includes('\n') ? `set -e\n${text}` : text, env };
+}
+
+/** All names in a command, for the check of its templates. */
+export function commandNames(template: CommandTemplate): readonly string[] {
+  return template.kind === 'shell' ? template.shell.names : template.arguments.flatMap(templateNames);
+}
