@@ -49,6 +49,7 @@ export class Engine {
   #draining = false;
   #broken: unknown;
   #waiters: PromiseWithResolvers<EngineEnd>[] = [];
+  #movers: PromiseWithResolvers<void>[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -88,6 +89,13 @@ export class Engine {
     const waiter = Promise.withResolvers<EngineEnd>();
     this.#waiters.push(waiter);
     return waiter.promise;
+  }
+
+  /** Resolves after the next event was applied. */
+  moved(): Promise<void> {
+    const mover = Promise.withResolvers<void>();
+    this.#movers.push(mover);
+    return mover.promise;
   }
 
   /** First call: starts nothing more and lets what runs end. Second call: kills what runs. */
@@ -143,6 +151,9 @@ export class Engine {
     const begun = this.#begin(starts, atMs);
     await Promise.all([durable, begun]);
     if (result.happenings.length > 0) onHappenings?.(result.happenings.map((happening) => ({ atMs, happening })));
+    const movers = this.#movers;
+    this.#movers = [];
+    for (const mover of movers) mover.resolve();
     if (result.happenings.at(-1)?.kind === 'programEnded') this.#tellEnd();
     return result;
   }

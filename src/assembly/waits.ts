@@ -115,3 +115,12 @@ function whyNotServed(member: Member, port: string): Wait['for'] {
     component: s.member.spec.name, port: s.port.name, why: `has no value yet: ${whereIs(s.member)}`,
   }));
 }
+
+/** A wait in one sentence. @example 'u.start waits for u.s: p.s is not active: in off, no behaviour' */
+export function describeWait(wait: Wait): string {
+  const who = wait.component === '' ? `The program, at "${wait.what}",` : `"${wait.component}" cannot ${wait.what}: it`;
+  const reasons = wait.for.slice(0, 3).map((f) => `${f.component}${f.port === undefined ? '' : `.${f.port}`} ${f.why}`);
+  if (wait.for.length > 3) reasons.push(`and ${wait.for.length - 3} more`);
+  const at = wait.port === undefined || wait.component === '' ? '' : wait.rule === 'R2' ? ` until nobody holds ${wait.component}.${wait.port}` : ` at ${wait.component}.${wait.port}`;
+  return `${who} waits${at}${reasons.length > 0 ? `: ${reasons.join('; ')}` : ''}`;
+}

@@ -1,0 +1,28 @@
+import { check as checkAssembly } from '../../assembly/check.ts';
+import { foresee } from '../../assembly/foresee.ts';
+import { exitCodes } from '../../diagnostic.ts';
+import { loadAssembly } from '../../session.ts';
+import { printDiagnostics } from '../conduct.ts';
+import type { AddCommand } from './index.ts';
+
+/** `tutti check FILE` */
+export const check: AddCommand = (root, io, exit) => {
+  root.command('check')
+    .description('everything that is wrong with an assembly file, at once')
+    .argument('<file>', 'assembly file')
+    .option('--strict', 'warnings are errors')
+    .option('--json', 'one JSON object a problem')
+    .action(async (file: string, options: { json?: boolean; strict?: boolean }) => {
+      const { assembly, diagnostics } = await loadAssembly(file);
+      const found = [...diagnostics];
+      if (assembly) found.push(...checkAssembly(assembly));
+      if (assembly && !found.some((d) => d.severity === 'error')) found.push(...foresee(assembly));
+      printDiagnostics(io, found, options.json ?? false);
+      const count = (severity: string) => found.filter((d) => d.severity === severity).length;
+      if (!options.json) {
+        const summary = [`${count('error')} errors`, `${count('warning')} warnings`, `${count('note')} notes`].join(', ');
+        io.out(assembly ? `${file}: ${assembly.components.length} components, ${assembly.connections.length} connections, ${assembly.programs.size} programs: ${summary}` : `${file}: ${summary}`);
+      }
+      if (count('error') > 0 || (options.strict && count('warning') > 0)) exit(exitCodes.invalid);
+    });
+};

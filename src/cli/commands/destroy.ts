@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { loadAssembly, openForDestruction, stateFolderOf } from '../../session.ts';
+import type { AddCommand } from './index.ts';
+
+/** `tutti destroy FILE` */
+export const destroy: AddCommand = (root, io) => {
+  root.command('destroy')
+    .description('end every process of the assembly and remove what it left: on its hosts, journal and logs')
+    .argument('<file>', 'assembly file')
+    .option('--dry-run', 'say what would be removed')
+    .option('--json', 'one JSON object')
+    .action(async (file: string, options: { dryRun?: boolean; json?: boolean }) => {
+      const stateFolder = stateFolderOf(file);
+      const say = (text: string, data: object) => io.out(options.json ? JSON.stringify(data) : text);
+      if (!existsSync(stateFolder)) return say(`Nothing to destroy: there is no ${stateFolder}.`, { destroyed: false });
+      const { assembly } = await loadAssembly(file);
+      const { hosts, end } = await openForDestruction(stateFolder, assembly);
+      if (options.dryRun) {
+        await end(false);
+        return say(`Would end the processes on ${hosts.join(', ')} and remove ${stateFolder}.`, { destroyed: false, hosts, stateFolder });
+      }
+      await end(true);
+      say(`Destroyed: no process of it is left on ${hosts.join(', ')}; ${stateFolder} is removed.`, { destroyed: true, hosts, stateFolder });
+    });
+};

@@ -1,0 +1,27 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
+import { stateFolderOf } from '../../session.ts';
+import type { AddCommand } from './index.ts';
+
+/** `tutti logs FILE [COMPONENT[.TRANSITION]]` */
+export const logs: AddCommand = (root, io) => {
+  root.command('logs')
+    .description('what the commands of transitions printed')
+    .argument('<file>', 'assembly file')
+    .argument('[which]', 'component, or component.transition')
+    .option('--json', 'one JSON object a log')
+    .action((file: string, which: string | undefined, options: { json?: boolean }) => {
+      const folder = join(stateFolderOf(file), 'logs');
+      const names = existsSync(folder) ? readdirSync(folder).filter((n) => n.endsWith('.log')).map((n) => n.slice(0, -4)).sort() : [];
+      const chosen = names.filter((n) => which === undefined || n === which || n.startsWith(`${which}.`));
+      if (chosen.length === 0) {
+        throw new TuttiError(error('NO_LOG', 'There is no such log', `${which === undefined ? 'Nothing has run' : `"${which}" has not run`} yet.${names.length > 0 ? ` There are: ${names.join(', ')}.` : ''}`), exitCodes.failed);
+      }
+      for (const name of chosen) {
+        const text = readFileSync(join(folder, `${name}.log`), 'utf8');
+        if (options.json) io.out(JSON.stringify({ transition: name, text }));
+        else io.out(`== ${name} ==\n${text}`);
+      }
+    });
+};

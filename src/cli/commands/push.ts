@@ -1,0 +1,16 @@
+import type { Program } from '../../assembly/model.ts';
+import { conduct, conducting, type ConductOptions } from '../conduct.ts';
+import type { AddCommand } from './index.ts';
+
+/** `tutti push FILE COMPONENT BEHAVIOUR` */
+export const push: AddCommand = (root, io, exit) => {
+  conducting(root.command('push'))
+    .description('push a behaviour to one component, and wait until it is done')
+    .argument('<file>', 'assembly file')
+    .argument('<component>', 'its name')
+    .argument('<behaviour>', 'one of its type')
+    .action(async (file: string, component: string, behaviour: string, options: ConductOptions) => {
+      const program: Program = { name: `push ${component} ${behaviour}`, instructions: [{ kind: 'pushBehaviour', component, behaviour }] };
+      exit(await conduct(io, file, options, (session) => session.play(program)));
+    });
+};

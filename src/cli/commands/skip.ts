@@ -1,0 +1,37 @@
+import type { Value } from '../../components/model.ts';
+import { conduct, conducting, usageError, type ConductOptions } from '../conduct.ts';
+import { chosenFailures } from '../failures.ts';
+import type { AddCommand } from './index.ts';
+
+/** `tutti skip FILE COMPONENT.TRANSITION` (F3) */
+export const skip: AddCommand = (root, io, exit) => {
+  conducting(root.command('skip'))
+    .description('take a failed transition as ended: you repaired by hand')
+    .argument('<file>', 'assembly file')
+    .argument('<which>', 'component, or component.transition')
+    .option('--write <port=value...>', 'value for a data-provide port that the transition would have written (JSON, or text)')
+    .action(async (file: string, which: string, options: ConductOptions & { write?: string[] }) => {
+      const writes = Object.fromEntries((options.write ?? []).map(assignment));
+      exit(await conduct(io, file, options, async (session) => {
+        const failures = chosenFailures(session.state, which);
+        for (const { component } of failures) {
+          for (const port of Object.keys(writes)) {
+            if (session.state.member(component).net.ports.get(port)?.kind !== 'data-provide') throw usageError('Unknown port', `"${component}" has no data-provide port "${port}".`);
+          }
+        }
+        await session.engine.resume();
+        return session.repair(failures.map((f) => ({ kind: 'skip', ...f, writes })));
+      }));
+    });
+};
+
+function assignment(text: string): [string, Value] {
+  const at = text.indexOf('=');
+  if (at < 1) throw usageError('Not an assignment', `"--write ${text}": write port=value.`);
+  const value = text.slice(at + 1);
+  try {
+    return [text.slice(0, at), JSON.parse(value) as Value];
+  } catch {
+    return [text.slice(0, at), value];
+  }
+}

@@ -1,0 +1,94 @@
+import { Option, type Command } from 'commander';
+import type { EngineEnd } from '../assembly/engine.ts';
+import type { TimedHappening } from '../assembly/journal.ts';
+import type { ActionRef, Assembly } from '../assembly/model.ts';
+import { waitsOf } from '../assembly/waits.ts';
+import { error, exitCodes, render, TuttiError, type ExitCode } from '../diagnostic.ts';
+import { loadAssembly, logPath, Session, stateFolderOf } from '../session.ts';
+import { explain } from '../view/status.ts';
+import type { Io } from './io.ts';
+import { watch, type ViewMode } from './watch.ts';
+
+/** Options of every command that conducts. */
+export interface ConductOptions {
+  readonly json?: boolean;
+  readonly plain?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** Adds the options that `conduct` reads. */
+export function conducting(command: Command): Command {
+  return command
+    .option('--json', 'one JSON object a line')
+    .option('--plain', 'one line an event, also on a terminal')
+    .addOption(new Option('-v, --verbose', 'every rule and instruction').implies({ plain: true }));
+}
+
+/** The assembly of a file, or its diagnostics thrown. Warnings are left to `check`. */
+export async function requireAssembly(file: string): Promise<Assembly> {
+  const { assembly, diagnostics } = await loadAssembly(file);
+  const errors = diagnostics.filter((d) => d.severity === 'error');
+  if (!assembly || errors.length > 0) throw new TuttiError(errors);
+  return assembly;
+}
+
+/**
+ * Opens the session of a file, shows what happens while `play` goes on, hears Ctrl-C, and says how it ended.
+ * @returns the exit code
+ */
+export async function conduct(io: Io, file: string, options: ConductOptions, play: (session: Session) => Promise<EngineEnd>): Promise<ExitCode> {
+  const assembly = await requireAssembly(file);
+  const stateFolder = stateFolderOf(file);
+  const mode: ViewMode = options.json ? 'json' : options.plain || !io.isTerminal ? 'plain' : 'live';
+  const view = watch(io, mode, { assemblyName: assembly.name, verbose: options.verbose ?? false, logOf: (c, t) => logPath(stateFolder, c, t) });
+  const session = await Session.open({
+    assembly, stateFolder,
+    onHappenings: (some: readonly TimedHappening[]) => view.saw(some),
+    onWarning: (action: ActionRef, text: string) => view.warned(action, text),
+  });
+  view.begin(session);
+  const onSignal = () => {
+    view.said(session.engine.isDraining ? 'Interrupted again: what runs is killed.' : 'Interrupted: nothing more is started; what runs may end. Once more kills it.');
+    session.engine.interrupt();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  try {
+    const end = await play(session);
+    view.end();
+    return conclude(io, session, end, file, mode);
+  } finally {
+    view.end();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    await session.close();
+  }
+}
+
+function conclude(io: Io, session: Session, end: EngineEnd, file: string, mode: ViewMode): ExitCode {
+  const waits = end === 'done' ? [] : waitsOf(session.state);
+  const program = session.state.program?.name ?? '';
+  if (mode === 'json') {
+    io.out(JSON.stringify({ kind: 'end', program, outcome: end, waits }));
+  } else if (end !== 'done') {
+    for (const line of explain(waits)) io.err(`  ${line}`);
+    if (end === 'failed') io.err(`Mend what failed, then: tutti retry ${file}   (or: tutti skip, tutti abort; tutti logs shows its output)`);
+    if (end === 'deadlock') io.err(`Nothing runs and nothing can move. "tutti push", another program or "tutti abort ${file}" may release it.`);
+    if (end === 'interrupted') io.err(`Continue with: tutti resume ${file}`);
+  }
+  switch (end) {
+    case 'done': return exitCodes.done;
+    case 'failed': return exitCodes.failed;
+    case 'deadlock': return exitCodes.deadlock;
+    case 'interrupted': case 'cancelled': return exitCodes.interrupted;
+    default: return end satisfies never;
+  }
+}
+
+/** Prints diagnostics: rendered on standard error, or one JSON object each on standard output. */
+export function printDiagnostics(io: Io, diagnostics: readonly Parameters<typeof render>[0][], json: boolean): void {
+  for (const d of diagnostics) {
+    if (json) io.out(JSON.stringify(d));
+    else io.err(render(d));
+  }
+}
+
+export const usageError = (summary: string, detail: string): TuttiError => new TuttiError(error('USAGE', summary, detail), exitCodes.usage);

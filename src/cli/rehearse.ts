@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { checkProgram, expandCalls } from '../assembly/check.ts';
+import { situationOf } from '../assembly/foresee.ts';
+import type { Assembly, Program } from '../assembly/model.ts';
+import { instructionsOf } from '../assembly/program.ts';
+import { declared, simulate, type Simulation } from '../assembly/simulate.ts';
+import type { AssemblyState } from '../assembly/state.ts';
+import { createAssembly } from '../assembly/step.ts';
+import { traceOf } from '../assembly/trace.ts';
+import { exitCodes, TuttiError, type ExitCode } from '../diagnostic.ts';
+import { journalPath, readRecorded, recordedState, stateFolderOf } from '../session.ts';
+import { explain } from '../view/status.ts';
+import { duration } from '../view/time.ts';
+import { programOf } from './commands/run.ts';
+import { requireAssembly } from './conduct.ts';
+import type { Io } from './io.ts';
+
+/** Whether durations were measured, and how long the transitions took: component.transition, else type.transition -> milliseconds. */
+export interface Recorded {
+  readonly state: AssemblyState;
+  readonly durations: ReadonlyMap<string, number>;
+}
+
+/** What the journal of a file knows: the state as it is, and the last measured duration of each transition. undefined when nothing was run. */
+export async function recordedOf(file: string, assembly: Assembly): Promise<Recorded | undefined> {
+  const folder = stateFolderOf(file);
+  if (!existsSync(journalPath(folder))) return undefined;
+  const { happenings } = await readRecorded(folder);
+  const state = await recordedState(folder, assembly);
+  const durations = new Map<string, number>();
+  for (const row of traceOf(happenings).rows) {
+    if (row.outcome !== 'done' || row.endMs === undefined) continue;
+    durations.set(`${row.component}.${row.transition}`, row.endMs - row.startMs);
+    const type = state.members.get(row.component)?.spec.type;
+    if (type !== undefined) durations.set(`type ${type}.${row.transition}`, row.endMs - row.startMs);
+  }
+  return { state, durations };
+}
+
+/** Plays a program on the virtual clock from `state`, which is advanced. @throws TuttiError when it is not valid there (I7) */
+export async function rehearsal(assembly: Assembly, name: string, state: AssemblyState, durations?: ReadonlyMap<string, number>): Promise<Simulation> {
+  const found = await programOf(assembly, name);
+  const program: Program = 'kind' in found ? { name, instructions: await instructionsOf(found) } : found;
+  const instructions = expandCalls(assembly, program);
+  const errors = checkProgram(assembly, situationOf(state), program).filter((d) => d.severity === 'error');
+  if (errors.length > 0) throw new TuttiError(errors);
+  return simulate(state, { ...program, instructions }, (action, now) => {
+    const { spec } = now.member(action.component);
+    const measured = durations?.get(`${action.component}.${action.transition}`) ?? durations?.get(`type ${spec.type}.${action.transition}`);
+    const prediction = declared(action, now);
+    return measured === undefined ? prediction : { ...prediction, durationMs: measured };
+  });
+}
+
+/** `run --dry-run`: what would be done on which host, from where the assembly stands. */
+export async function rehearse(io: Io, file: string, name: string, options: { readonly json?: boolean }): Promise<ExitCode> {
+  const assembly = await requireAssembly(file);
+  const recorded = await recordedOf(file, assembly);
+  const state = recorded?.state ?? createAssembly(assembly).state;
+  const simulation = await rehearsal(assembly, name, state, recorded?.durations);
+  const hostOf = (component: string) => state.members.get(component)?.spec.on ?? '?';
+  for (const { atMs, happening } of simulation.happenings) {
+    if (happening.kind !== 'started') continue;
+    const { component, transition } = happening.action;
+    if (options.json) io.out(JSON.stringify({ atMs, host: hostOf(component), component, transition }));
+    else io.out(`${`+${duration(atMs)}`.padStart(10)}  ${hostOf(component).padEnd(12)} ${component}.${transition}`);
+  }
+  return reportEnd(io, name, simulation, options.json ?? false);
+}
+
+/** How a simulated program ends. */
+export function reportEnd(io: Io, name: string, simulation: Simulation, json: boolean): ExitCode {
+  if (json) io.out(JSON.stringify({ program: name, outcome: simulation.outcome, makespanMs: simulation.makespanMs, criticalPath: simulation.criticalPath, waits: simulation.waits }));
+  else {
+    io.out(`${name}: ${simulation.outcome} after ${duration(simulation.makespanMs)}`);
+    for (const line of explain(simulation.waits)) io.out(`  ${line}`);
+  }
+  return simulation.outcome === 'deadlock' ? exitCodes.deadlock : simulation.outcome === 'failed' ? exitCodes.failed : exitCodes.done;
+}
