@@ -4,7 +4,7 @@ import type { Assembly, Program } from './model.ts';
 import { simulate, type Simulation } from './simulate.ts';
 import { restore, snapshot, type AssemblySnapshot, type AssemblyState } from './state.ts';
 import { createAssembly } from './step.ts';
-import { describeWait } from './waits.ts';
+import type { Wait } from './waits.ts';
 
 /** A program played on the virtual clock from a state in which it is valid. */
 export interface Foreseen {
@@ -54,11 +54,15 @@ export function foreseePrograms(assembly: Assembly): Foreseen[] {
 
 const rank = (after: string | undefined, first: string): number => (after === first ? 0 : after === undefined ? 1 : 2);
 
-/** The named check PROGRAM_DEADLOCK: programs that would wait for ever, found by running them on the virtual clock. A warning (I7). */
-export function foresee(assembly: Assembly): Diagnostic[] {
+/**
+ * The named check PROGRAM_DEADLOCK: programs that would wait for ever, found by running them on the virtual clock. A warning (I7).
+ * @param explain who waits for whom, a sentence a line
+ */
+export function foresee(assembly: Assembly, explain: (waits: readonly Wait[]) => string[]): Diagnostic[] {
   return foreseePrograms(assembly).filter((f) => f.simulation.outcome === 'deadlock').map(({ program, after, simulation }) => {
-    const waits = simulation.waits.slice(0, 8).map((w) => `  ${describeWait(w)}`);
-    if (simulation.waits.length > 8) waits.push(`  … and ${simulation.waits.length - 8} more`);
+    const sentences = explain(simulation.waits);
+    const waits = sentences.slice(0, 8).map((sentence) => `  ${sentence}`);
+    if (sentences.length > 8) waits.push(`  … and ${sentences.length - 8} more`);
     return warning('PROGRAM_DEADLOCK', 'A program would wait for ever',
       `"${program.name}"${after === undefined ? '' : `, played after "${after}",`} comes to a stop after ${simulation.makespanMs / 1000} s of its declared durations:\n${waits.join('\n')}`,
       program.where ?? assembly.where.get(`program:${program.name}`));

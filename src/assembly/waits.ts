@@ -7,7 +7,7 @@ import { mayExecute } from './step.ts';
 export interface Wait {
   /** The component that waits; '' for an instruction of the program. */
   readonly component: string;
-  /** What cannot happen: the transition that cannot start, the place that cannot be entered or left, the instruction. */
+  /** The transition that cannot start (R3), the place that cannot be entered (R1), left (R2) or decided (R5), or the instruction. */
   readonly what: string;
   readonly rule: 'R1' | 'R2' | 'R3' | 'R5' | 'instruction';
   /** The port it is blocked at; none for an occupied place, an incomplete dock set or a `wait`. */
@@ -36,18 +36,18 @@ function waitsOfMember(member: Member): Wait[] {
   return blocks(member.net, member.state, member.around).flatMap((block): Wait[] => {
     switch (block.rule) {
       case 'R1': {
-        const what = `enter ${block.place}`;
+        const what = block.place;
         if (block.ports.length > 0) return block.ports.map((port) => ({ component, what, rule: 'R1', port, for: whyNotServed(member, port) }));
         if (block.occupied) return [{ component, what, rule: 'R1', for: [{ component, why: `"${block.place}" holds a token already` }] }];
         return block.missing.map((t) => ({ component, what, rule: 'R1', for: [{ component, why: whyNotEnded(member, t) }] }));
       }
       case 'R2': return block.ports.map((port) => ({
-        component, what: `leave ${block.place}`, rule: 'R2', port,
+        component, what: block.place, rule: 'R2', port,
         for: holdersOf(member, block.ports).filter((u) => u.providers.some((p) => p.member === member && p.port.name === port))
           .map((u) => ({ component: u.member.spec.name, port: u.port.name, why: `uses it: ${whereIs(u.member)}` })),
       }));
-      case 'R3': return block.ports.map((port) => ({ component, what: `start ${block.transition}`, rule: 'R3', port, for: whyNotServed(member, port) }));
-      case 'R5': return block.ports.map((port) => ({ component, what: `choose in ${block.place}`, rule: 'R5', port, for: whyNotServed(member, port) }));
+      case 'R3': return block.ports.map((port) => ({ component, what: block.transition, rule: 'R3', port, for: whyNotServed(member, port) }));
+      case 'R5': return block.ports.map((port) => ({ component, what: block.place, rule: 'R5', port, for: whyNotServed(member, port) }));
       default: return block satisfies never;
     }
   });
@@ -114,13 +114,4 @@ function whyNotServed(member: Member, port: string): Wait['for'] {
   return sources.filter((s) => !(s.port.name in s.member.state.published)).map((s) => ({
     component: s.member.spec.name, port: s.port.name, why: `has no value yet: ${whereIs(s.member)}`,
   }));
-}
-
-/** A wait in one sentence. @example 'u.start waits for u.s: p.s is not active: in off, no behaviour' */
-export function describeWait(wait: Wait): string {
-  const who = wait.component === '' ? `The program, at "${wait.what}",` : `"${wait.component}" cannot ${wait.what}: it`;
-  const reasons = wait.for.slice(0, 3).map((f) => `${f.component}${f.port === undefined ? '' : `.${f.port}`} ${f.why}`);
-  if (wait.for.length > 3) reasons.push(`and ${wait.for.length - 3} more`);
-  const at = wait.port === undefined || wait.component === '' ? '' : wait.rule === 'R2' ? ` until nobody holds ${wait.component}.${wait.port}` : ` at ${wait.component}.${wait.port}`;
-  return `${who} waits${at}${reasons.length > 0 ? `: ${reasons.join('; ')}` : ''}`;
 }

@@ -5,7 +5,7 @@ import type { ActionRef, Assembly } from '../assembly/model.ts';
 import { waitsOf } from '../assembly/waits.ts';
 import { error, exitCodes, render, TuttiError, type ExitCode } from '../diagnostic.ts';
 import { loadAssembly, logPath, Session, stateFolderOf } from '../session.ts';
-import { explain } from '../view/status.ts';
+import { explain } from '../view/waits.ts';
 import type { Io } from './io.ts';
 import { watch, type ViewMode } from './watch.ts';
 

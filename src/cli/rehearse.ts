@@ -9,7 +9,7 @@ import { createAssembly } from '../assembly/step.ts';
 import { traceOf } from '../assembly/trace.ts';
 import { exitCodes, TuttiError, type ExitCode } from '../diagnostic.ts';
 import { journalPath, readRecorded, recordedState, stateFolderOf } from '../session.ts';
-import { explain } from '../view/status.ts';
+import { explain } from '../view/waits.ts';
 import { duration } from '../view/time.ts';
 import { programOf } from './commands/run.ts';
 import { requireAssembly } from './conduct.ts';
