@@ -1,5 +1,6 @@
 import type { TimedHappening } from '../assembly/journal.ts';
-import type { ActionRef, Failure, Instruction, PortRef } from '../assembly/model.ts';
+import type { ActionRef, Failure } from '../assembly/model.ts';
+import { describe } from '../assembly/waits.ts';
 import { count, listSome, oneLine, padEnd, safeLines } from './text.ts';
 import { duration, since } from './time.ts';
 
@@ -7,8 +8,8 @@ export interface LineOptions {
   /** The instant the times count from. */
   readonly startMs: number;
   readonly hostOf?: (component: string) => string | undefined;
-  /** Path of an action's log; told when it fails. */
-  readonly logOf?: (action: ActionRef) => string | undefined;
+  /** Path of a transition's log; told when it fails. */
+  readonly logOf?: (component: string, transition: string) => string | undefined;
   /** Also instructions, and places entered and left. Default false. */
   readonly verbose?: boolean;
   /** Last lines of output to show of a failed command. Default: 10. */
@@ -29,7 +30,7 @@ export function lineTeller(options: LineOptions): (timed: TimedHappening) => str
 
   const failureLines = (action: ActionRef, failure: Failure): string[] => {
     const host = failure.host ?? hostOf(action.component);
-    const log = logOf(action);
+    const log = logOf(action.component, action.transition);
     const output = failure.output?.trim() ? safeLines(failure.output) : [];
     return [
       ...(host === undefined ? [] : [`host:    ${oneLine(host)}`]),
@@ -49,7 +50,7 @@ export function lineTeller(options: LineOptions): (timed: TimedHappening) => str
     switch (h.kind) {
       case 'programBegan': return ['program', `${h.program} began`];
       case 'programEnded': return ['program', `${h.program} ${h.outcome === 'done' ? 'done' : `ended: ${h.outcome}`}`];
-      case 'instructed': return verbose ? ['program', instructionText(h.instruction)] : undefined;
+      case 'instructed': return verbose ? ['program', describe(h.instruction)] : undefined;
       case 'behaviourBegan': return verbose ? ['behaviour', `${h.component} ${h.behaviour} began`] : undefined;
       case 'behaviourEnded': return h.empty && !verbose ? undefined : ['behaviour', `${h.component} ${h.behaviour} ${h.empty ? 'had nothing to do' : 'done'}`];
       case 'entered': return verbose ? ['entered', `${h.component}.${h.place}`] : undefined;
@@ -91,20 +92,4 @@ function nameOf({ component, transition }: ActionRef): string {
 
 function keyOf({ component, transition, execution }: ActionRef): string {
   return `${execution} ${transition} ${component}`;
-}
-
-/** An instruction as a program says it: `push deploy to la1`, `connect la1.parent -> ma1.agent`. */
-export function instructionText(instruction: Instruction): string {
-  const end = ({ component, port }: PortRef): string => `${component}.${port}`;
-  switch (instruction.kind) {
-    case 'add': return `add ${instruction.component.name} (${instruction.component.type}) on ${instruction.component.on}`;
-    case 'delete': return `delete ${instruction.component}`;
-    case 'connect':
-    case 'disconnect': return `${instruction.kind} ${end(instruction.connection.use)} -> ${end(instruction.connection.provide)}`;
-    case 'pushBehaviour': return `push ${instruction.behaviour} to ${instruction.component}`;
-    case 'wait': return `wait for ${instruction.component}`;
-    case 'waitAll': return 'wait for all';
-    case 'call': return `call ${instruction.program}`;
-    default: return instruction satisfies never;
-  }
 }

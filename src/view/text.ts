@@ -47,8 +47,8 @@ export function padEnd(text: string, columns: number): string {
 
 /** `one, two, three and 12 more`: the first `limit` items and the number of the others. */
 export function listSome(items: readonly string[], limit = 3): string {
-  if (items.length <= limit + 1) return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
-  return `${items.slice(0, limit).join(', ')} and ${items.length - limit} more`;
+  if (items.length > limit + 1) return `${items.slice(0, limit).join(', ')} and ${items.length - limit} more`;
+  return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
 }
 
 /** `1 failure`, `3 failures`: the plural by an `s`. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Failure, Happening, Instruction } from '../../src/assembly/model.ts';
-import { instructionText, jsonLine, lineTeller } from '../../src/view/lines.ts';
+import type { Failure, Happening } from '../../src/assembly/model.ts';
+import { jsonLine, lineTeller } from '../../src/view/lines.ts';
 import { columnsOf } from '../../src/view/text.ts';
 import { happenings, hostOf, startMs } from './diet.ts';
 
@@ -9,7 +9,7 @@ const tellOne = (happening: Happening, verbose = false) => lineTeller({ startMs:
 
 describe('lineTeller', () => {
   test('a deployment, a line an event', async () => {
-    const tell = lineTeller({ startMs, hostOf, logOf: ({ component, transition }) => `.tutti/logs/${component}/${transition}.log` });
+    const tell = lineTeller({ startMs, hostOf, logOf: (component, transition) => `.tutti/logs/${component}/${transition}.log` });
     await expect(`${happenings.flatMap(tell).join('\n')}\n`).toMatchFileSnapshot('snapshots/lines-diet.txt');
   });
 
@@ -62,10 +62,3 @@ test('jsonLine: one line that gives everything back', () => {
     expect({ atMs, happening }).toEqual(timed);
   }
 });
-
-test.each<[Instruction, string]>([
-  [{ kind: 'add', component: { name: 'a', type: 'web', on: 'head', with: {} } }, 'add a (web) on head'],
-  [{ kind: 'connect', connection: { use: { component: 'a', port: 'x' }, provide: { component: 'b', port: 'y' } } }, 'connect a.x -> b.y'],
-  [{ kind: 'pushBehaviour', component: 'a', behaviour: 'stop' }, 'push stop to a'],
-  [{ kind: 'wait', component: 'a' }, 'wait for a'],
-])('instructionText %j', (instruction, text) => expect(instructionText(instruction)).toBe(text));
