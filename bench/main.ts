@@ -1,0 +1,12 @@
+import { engineBench } from './engine.ts';
+
+/** `npm run bench -- NAME [--json] …`: the benches, by name. */
+const benches: Record<string, (args: readonly string[]) => Promise<void>> = { engine: engineBench };
+
+const [name = '', ...args] = process.argv.slice(2);
+const bench = benches[name];
+if (bench) await bench(args);
+else {
+  console.error(`Usage: npm run bench -- ${Object.keys(benches).join('|')} [--json]`);
+  process.exitCode = 2;
+}
