@@ -161,6 +161,7 @@ export class AssemblyState {
       if (provideEnd.active) useEnd.active++;
       if (provideEnd.withdrawing !== undefined) useEnd.withdrawing++;
       if (useEnd.inUse) hold(useEnd, provideEnd);
+      if (provideEnd.active) this.#tellLeavers(useEnd);
     } else {
       const dataUseEnd = user.dataUses.get(use.port)!, dataProvideEnd = provider.dataProvides.get(provide.port)!;
       dataUseEnd.sources.push(dataProvideEnd);
@@ -253,12 +254,15 @@ export class AssemblyState {
         user.active += more;
         user.withdrawing += moreWithdrawing;
         if (more > 0 || moreWithdrawing < 0) this.agenda.add(user.member);
-        // One provider more: a user with `atLeast` may let another one go.
-        if (more > 0 && user.inUse && user.port.atLeast !== undefined && user.withdrawing > 0) {
-          for (const other of user.providers) if (other.withdrawing !== undefined) this.agenda.add(other.member);
-        }
+        if (more > 0) this.#tellLeavers(user);
       }
     }
+  }
+
+  /** A user in use has one active provider more: with `atLeast` it may let another one go. */
+  #tellLeavers(user: UseEnd): void {
+    if (!user.inUse || user.port.atLeast === undefined || user.withdrawing === 0) return;
+    for (const other of user.providers) if (other.withdrawing !== undefined) this.agenda.add(other.member);
   }
 
   #tellReaders(end: DataProvideEnd): void {
@@ -321,7 +325,7 @@ function isAvailable(end: DataUseEnd): boolean {
 
 function valueOf(end: DataUseEnd): Value | undefined {
   const values = end.sources.flatMap((s) => (s.port.name in s.member.state.published ? [s.member.state.published[s.port.name]!] : []));
-  return end.port.atLeast === undefined ? values[0] : values;
+  return end.port.atLeast === 'all' ? values : values[0];
 }
 
 /** The values that a transition's data-use ports have now. */

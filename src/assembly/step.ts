@@ -241,7 +241,7 @@ function tryAgain(step: Step, { component, transition }: ActionRef): void {
 
 function abort(step: Step, member: Member): void {
   const before = member.state.places;
-  step.state.set(member, member.state.entered ? aborted(member.net, member.state) : { ...initialState(), queue: [] });
+  step.state.set(member, member.state.entered ? aborted(member.net, member.state) : initialState());
   step.happenings.push({ kind: 'aborted', component: member.spec.name, places: member.state.places.filter((p) => !before.includes(p)) });
 }
 
@@ -253,7 +253,8 @@ function probed(step: Step, event: Extract<Event, { kind: 'probed' }>): void {
     return;
   }
   const reason = event.reason ?? 'its probe failed';
-  if (member.degraded.has(place)) return;
+  // A probe that was still asking when its place was left says nothing about the component now.
+  if (member.degraded.has(place) || !member.state.places.includes(place)) return;
   member.degraded.set(place, reason);
   const users = new Set<string>();
   for (const provide of member.provides.values()) if (provide.port.covers.has(place)) for (const user of provide.users) users.add(user.member.spec.name);

@@ -58,6 +58,8 @@ export type Block =
 
 export interface NetTransition {
   readonly name: string;
+  /** Order of declaration. */
+  readonly index: number;
   readonly from: NetPlace;
   readonly to: NetPlace;
   readonly behaviour: string;
@@ -151,7 +153,7 @@ function compile(type: ComponentType): Net {
   for (const [name, t] of Object.entries(type.transitions)) {
     const from = places.get(t.from)!, to = places.get(t.to)!;
     const transition: NetTransition = {
-      name, from, to, behaviour: t.behaviour,
+      name, index: transitions.size, from, to, behaviour: t.behaviour,
       usePorts: of('use').filter((p) => p.transitions.has(name)), dataUsePorts: of('data-use').filter((p) => p.transitions.has(name)),
       groups: new Set(from.groups.filter((g) => to.groups.includes(g))),
     };
@@ -323,12 +325,13 @@ function nextExit(net: Net, state: ComponentState, around: Surroundings): Move |
 }
 
 function nextStart(net: Net, state: ComponentState, around: Surroundings): Move | undefined {
+  let first: NetTransition | undefined;
   for (const m of state.moving) {
     if (m.status !== 'ready') continue;
     const transition = net.transitions.get(m.transition)!;
-    if (missingToStart(transition, around).length === 0) return { rule: 'R3', transition };
+    if ((!first || transition.index < first.index) && missingToStart(transition, around).length === 0) first = transition;
   }
-  return undefined;
+  return first && { rule: 'R3', transition: first };
 }
 
 /** R3: the ports that a ready transition still waits for. */
@@ -377,9 +380,15 @@ export function blocks(net: Net, state: ComponentState, around: Surroundings): B
     const place = net.places.get(name)!;
     const out = exits(place, state, around);
     if (out === 'undecided') found.push({ rule: 'R5', place: name, ports: [place.switch!.port] });
-    else if (out.length > 0) found.push({ rule: 'R2', place: name, ports: losses(net, state, place, out).filter((p) => around.isHeld([p])) });
+    else if (out.length > 0) found.push({ rule: 'R2', place: name, ports: heldOf(losses(net, state, place, out), around) });
   }
   return found;
+}
+
+/** The ports of a leave that keep it back: those held alone or, when a user would miss only all of them together, all. */
+function heldOf(ports: readonly string[], around: Surroundings): readonly string[] {
+  const alone = ports.filter((p) => around.isHeld([p]));
+  return alone.length > 0 || !around.isHeld(ports) ? alone : ports;
 }
 
 // ---- moving tokens --------------------------------------------------------------------------
