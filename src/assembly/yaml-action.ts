@@ -14,7 +14,7 @@ export interface FileTemplate {
   readonly mode?: number;
 }
 
-/** A value to write: texts in it are templates, at any depth. */
+/** A value to write: a text is a template, anything else is taken as it is. */
 export type ValueTemplate = { readonly kind: 'text'; readonly text: Template } | { readonly kind: 'value'; readonly value: Value };
 
 /** What a transition of a YAML type does, in the order in which it does it: files, run, kill, script, ready, writes. */
@@ -41,7 +41,8 @@ export function yamlAction(transition: string, steps: YamlSteps, folder: string)
   const { files, run, kill, script, ready, writes, on } = steps;
   if (!files?.length && !run && !kill?.length && !script && !ready && Object.keys(writes ?? {}).length === 0) return undefined;
   const place = on === undefined ? {} : { on };
-  const limit = steps.timeoutMs === undefined ? {} : { timeoutMs: steps.timeoutMs };
+  // The transition's own default, not the shorter one of a single command.
+  const limit = { timeoutMs: steps.timeoutMs ?? 600_000 };
   return async (context) => {
     if (files?.length) {
       for (const file of files) queueFile(file, context, folder);

@@ -4,44 +4,46 @@ import type { Path, Source } from './source.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** One thing at fault in the shape of a file: where, and the part of the file that cannot be used because of it. */
-export interface ShapeProblem {
-  readonly path: Path;
-  readonly diagnostic: Diagnostic;
-  /** The rest of its surroundings can be used once this key is taken out. */
-  readonly unknownKey?: string;
+/** What is wrong with the shape of a file, and the parts that cannot be used because of it: `components/la1`, `programs/deploy/3`. */
+export interface ShapeProblems {
+  readonly diagnostics: Diagnostic[];
+  readonly broken: Set<string>;
 }
 
-/** What zod found, as diagnostics in plain words: UNKNOWN_KEY, MISSING_KEY, BAD_NAME, WRONG_SHAPE. */
-export function shapeProblems(source: Source, issues: readonly Issue[]): ShapeProblem[] {
+/** How deep a part of a file is that stands or falls as one. */
+const unitDepth: Readonly<Record<string, number>> = { hosts: 2, types: 2, components: 2, connections: 2, programs: 3 };
+
+/** What zod found, in plain words: UNKNOWN_KEY, MISSING_KEY, BAD_NAME, WRONG_SHAPE. */
+export function shapeProblems(source: Source, issues: readonly Issue[]): ShapeProblems {
   const flat = issues.flatMap((issue) => flatten(issue, [], source.value));
+  const broken = new Set(flat.filter(({ issue }) => issue.code !== 'unrecognized_keys').map(({ path }) => path.slice(0, unitDepth[String(path[0])] ?? 1).join('/')));
   // `tpe: web`: the unknown key says it all, the missing one would say it again.
   const meant = new Set(flat.flatMap(({ issue, path }) => (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => pathText([...path, nearest(key, issue.message.split(' ')) ?? ''])) : [])));
-  return flat.flatMap(({ issue, path }) => {
+  const diagnostics = flat.flatMap(({ issue, path }) => {
     if (issue.code !== 'unrecognized_keys' && meant.has(pathText(path)) && valueAt(source.value, path) === undefined) return [];
     return describe(source, issue, path);
   });
+  return { diagnostics, broken };
 }
 
-function describe(source: Source, issue: Issue, path: Path): ShapeProblem[] {
+function describe(source: Source, issue: Issue, path: Path): Diagnostic[] {
   const last = path.at(-1);
   if (issue.code === 'unrecognized_keys') {
     const known = issue.message.split(' ');
     return issue.keys.map((key) => {
       const detail = `"${key}" is no key here.${hintFor(path, key) ?? didYouMean(key, known)} Known: ${known.join(', ')}.`;
-      return { path: [...path, key], unknownKey: key, diagnostic: error('UNKNOWN_KEY', 'Unknown key', detail, source.keyAt([...path, key])) };
+      return error('UNKNOWN_KEY', 'Unknown key', detail, source.keyAt([...path, key]));
     });
   }
-  if (issue.code === 'invalid_key') return [{ path, diagnostic: error('BAD_NAME', 'Not a name', `"${String(last)}" is not ${issue.issues[0]?.message ?? 'a name'}.`, source.keyAt(path)) }];
+  if (issue.code === 'invalid_key') return [error('BAD_NAME', 'Not a name', `"${String(last)}" is not ${issue.issues[0]?.message ?? 'a name'}.`, source.keyAt(path))];
   const found = valueAt(source.value, path);
   if (found === undefined) {
     const parent = path.slice(0, -1);
     const owner = parent.length > 0 ? `"${pathText(parent)}" has no "${String(last)}"` : `The file has no "${String(last)}"`;
-    return [{ path, diagnostic: error('MISSING_KEY', 'Missing key', `${owner}: ${issue.message}.`, source.at(parent)) }];
+    return [error('MISSING_KEY', 'Missing key', `${owner}: ${issue.message}.`, source.at(parent))];
   }
-  const isAboutAName = typeof found === 'string' && issue.code === 'custom';
-  if (isAboutAName) return [{ path, diagnostic: error('BAD_NAME', 'Not a name', `"${found}" is not ${issue.message}.`, source.at(path)) }];
-  return [{ path, diagnostic: error('WRONG_SHAPE', 'Not what belongs here', `Expected ${issue.message}; found ${describeValue(found)}.`, source.at(path)) }];
+  if (typeof found === 'string' && issue.code === 'custom') return [error('BAD_NAME', 'Not a name', `"${found}" is not ${issue.message}.`, source.at(path))];
+  return [error('WRONG_SHAPE', 'Not what belongs here', `Expected ${issue.message}; found ${describeValue(found)}.`, source.at(path))];
 }
 
 /** What somebody means who writes this key in this place, beyond a slip of the fingers. */
