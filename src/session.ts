@@ -43,13 +43,13 @@ export async function loadAssembly(file: string): Promise<{ assembly?: Assembly;
   }
   const types = new Map<string, ComponentType>(catalogue.map((type) => [type.name, type]));
   const diagnostics: Diagnostic[] = [];
-  for (const { specifier, where } of modulesOf(text, file)) {
+  for (const specifier of modulesOf(text)) {
     const path = resolve(dirname(file), specifier);
     try {
       const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
       for (const value of Object.values(module).flat()) if (isComponentType(value)) types.set(value.name, value);
     } catch (cause) {
-      diagnostics.push(error('MODULE_UNREADABLE', 'A module of types cannot be loaded', `"${specifier}": ${(cause as Error).message.split('\n')[0]}`, where));
+      diagnostics.push(error('MODULE_UNREADABLE', 'A module of types cannot be loaded', `"${specifier}": ${(cause as Error).message.split('\n')[0]}`, { file }));
     }
   }
   const parsed = parseAssembly(text, file, { types, folder: dirname(resolve(file)) });
@@ -106,7 +106,7 @@ export class Session {
   static async open(options: SessionOptions): Promise<Session> {
     const { assembly, stateFolder, clock = realClock } = options;
     await mkdir(stateFolder, { recursive: true });
-    const journal = options.journal ?? (await openJournal(journalPath(stateFolder)));
+    const journal = options.journal ?? (await openJournal<JournalRecord>(journalPath(stateFolder)));
     try {
       const existed = journal.records.length > 0;
       if (!existed) await journal.append(firstRecord(assembly, clock.now()));
@@ -163,7 +163,7 @@ export class Session {
     const before = again ? [...interrupted.instructions] : [];
     let issued = 0;
     const issue = async (instruction: Instruction): Promise<void> => {
-      for (const one of instruction.kind === 'call' ? expandCalls(this.assembly, { name, instructions: [instruction] }) : [instruction]) {
+      for (const one of instruction.kind === 'call' ? expandCalls(this.assembly, { name, instructions: [instruction] }).instructions : [instruction]) {
         const index = issued++;
         const recorded = before[index];
         if (recorded) {
@@ -212,13 +212,13 @@ export class Session {
     if (outcomes.length > 0) await this.engine.send({ kind: 'ended', outcomes });
   }
 
-  #checked(program: Program, before: readonly Instruction[] = []): Instruction[] {
+  #checked(program: Program, before: readonly Instruction[] = []): readonly Instruction[] {
     const { state } = this.engine;
     const situation = {
       components: new Map([...state.members.values()].map((m) => [m.spec.name, m.spec.type])),
       connections: [...state.connections()],
     };
-    const instructions = expandCalls(this.assembly, program);
+    const { instructions } = expandCalls(this.assembly, program);
     const errors = checkProgram(this.assembly, situation, { ...program, instructions: [...before, ...instructions] }).filter((d) => d.severity === 'error');
     if (errors.length > 0) throw new TuttiError(errors);
     return instructions;
@@ -274,7 +274,7 @@ function stateOf(first: AssemblyRecord, assembly: Assembly): AssemblyState {
 
 /** The state that a journal leads to, with the types of the file. @throws TuttiError ASSEMBLY_CHANGED */
 export async function recordedState(stateFolder: string, assembly: Assembly): Promise<AssemblyState> {
-  return fold(await readJournal(journalPath(stateFolder)), (first) => stateOf(first, assembly)).state;
+  return fold(await readJournal<JournalRecord>(journalPath(stateFolder)), (first) => stateOf(first, assembly)).state;
 }
 
 /**
@@ -282,7 +282,7 @@ export async function recordedState(stateFolder: string, assembly: Assembly): Pr
  * `end(true)` ends every process and removes everything; `end(false)` only gives the lock back.
  */
 export async function openForDestruction(stateFolder: string, assembly: Assembly | undefined): Promise<{ hosts: string[]; end: (destroy: boolean) => Promise<void> }> {
-  const journal = await openJournal(journalPath(stateFolder));
+  const journal = await openJournal<JournalRecord>(journalPath(stateFolder));
   const first = journal.records[0];
   const roles = first?.kind === 'assembly' ? first.hosts : (assembly?.hosts ?? []);
   const hosts = localFlavour(roles, stateFolder);
@@ -301,7 +301,7 @@ export async function readRecorded(stateFolder: string): Promise<{ state: Assemb
   if (!existsSync(journalPath(stateFolder))) {
     throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `There is no journal in ${stateFolder}. "tutti run FILE" begins one.`), exitCodes.failed);
   }
-  const records = await readJournal(journalPath(stateFolder));
+  const records = await readJournal<JournalRecord>(journalPath(stateFolder));
   const first = records[0];
   if (first?.kind !== 'assembly') throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `The journal in ${stateFolder} is empty.`), exitCodes.failed);
   const happenings: TimedHappening[] = [];

@@ -34,7 +34,7 @@ export function foreseePrograms(assembly: Assembly): Foreseen[] {
   const ends: { after: string | undefined; saved: AssemblySnapshot }[] = rest.length > 0 ? [{ after: undefined, saved: snapshot(beginning) }] : [];
   const foreseen: Foreseen[] = [];
   const play = (program: Program, after: string | undefined, state: AssemblyState): boolean => {
-    const instructions = expandCalls(assembly, program);
+    const { instructions } = expandCalls(assembly, program);
     if (checkProgram(assembly, situationOf(state), program).some((d) => d.severity === 'error')) return false;
     const simulation = simulate(state, { ...program, instructions });
     foreseen.push({ program, after, simulation });

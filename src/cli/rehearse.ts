@@ -41,7 +41,7 @@ export async function recordedOf(file: string, assembly: Assembly): Promise<Reco
 export async function rehearsal(assembly: Assembly, name: string, state: AssemblyState, durations?: ReadonlyMap<string, number>): Promise<Simulation> {
   const found = await programOf(assembly, name);
   const program: Program = 'kind' in found ? { name, instructions: await instructionsOf(found) } : found;
-  const instructions = expandCalls(assembly, program);
+  const { instructions } = expandCalls(assembly, program);
   const errors = checkProgram(assembly, situationOf(state), program).filter((d) => d.severity === 'error');
   if (errors.length > 0) throw new TuttiError(errors);
   return simulate(state, { ...program, instructions }, (action, now) => {

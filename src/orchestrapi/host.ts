@@ -146,3 +146,49 @@ export interface StepOptions {
   /** May be run again when its fate is unknown. Default: what the transition says. */
   readonly idempotent?: boolean;
 }
+
+/** A command that ended with a non-zero exit code. */
+export class CommandError extends Error {
+  readonly host: string;
+  readonly command: string;
+  readonly exitCode: number;
+  /** Its last lines, standard error after standard output. */
+  readonly output: string;
+  constructor(host: string, command: string, result: CommandResult) {
+    super(`"${command}" ended with exit code ${result.exitCode}`);
+    this.name = 'CommandError';
+    this.host = host;
+    this.command = command;
+    this.exitCode = result.exitCode;
+    this.output = lastLines([result.stdout, result.stderr].filter((text) => text !== '').join('\n'));
+  }
+}
+
+/** What `waitUntil` waited for did not come true: its time was over, or the daemon it was about had ended. */
+export class NotReadyError extends Error {
+  readonly host: string;
+  readonly output: string;
+  constructor(host: string, message: string, output = '') {
+    super(message);
+    this.name = 'NotReadyError';
+    this.host = host;
+    this.output = lastLines(output);
+  }
+}
+
+/** A step began before the controller died, and nothing tells whether it was done (D2). */
+export class UnknownFateError extends Error {
+  readonly host: string;
+  readonly command: string;
+  constructor(host: string, command: string, why: string) {
+    super(`"${command}" began, and ${why}: whether it was done is unknown`);
+    this.name = 'UnknownFateError';
+    this.host = host;
+    this.command = command;
+  }
+}
+
+/** The last lines of an output, 20 at most. */
+export function lastLines(text: string, most = 20): string {
+  return text.trimEnd().split('\n').slice(-most).join('\n');
+}
