@@ -48,6 +48,7 @@ describe('traceOf', () => {
     ['skip keeps the end of the try', '100 started web.start 1\n150 failed web.start 1\n900 skipped web.start', ['web.start#1x1 - 100..150 skipped']],
     ['abort settles all that the component had', '0 started web.a 1\n0 started web.b 2\n0 started db.a 1\n150 failed web.a 1\n900 aborted web', ['web.a#1x1 - 0..150 aborted', 'web.b#2x1 - 0..900 aborted', 'db.a#1x1 - 0.. running']],
     ['a component that comes back counts anew', '0 started web.a 1\n5 ended web.a 1\n6 added web\n7 started web.a 1\n9 ended web.a 1', ['web.a#1x1 - 0..5 done', 'web.a#1x1 - 7..9 done']],
+    ['also when it was deleted with a failure', '0 started web.a 1\n5 failed web.a 1\n6 added web\n7 started web.a 1', ['web.a#1x1 - 0..5 failed', 'web.a#1x1 - 7.. running']],
     ['an end without a start is no row', '5 ended web.a 1\n6 failed web.b 1\n7 skipped web.b', []],
   ])('%s', (_, text, expected) => expect(rows(text)).toEqual(expected));
 

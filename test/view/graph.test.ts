@@ -80,14 +80,14 @@ describe('netGraph', () => {
   test('groups that nest are enclosures in each other; one that overlaps is written at its places', () => {
     const type = defineComponent({
       name: 'g', places: ['a', 'b', 'c', 'd'], initialPlace: 'a', behaviours: ['go'],
-      groups: { inner: ['b'], outer: ['a', 'b'], crossing: ['b', 'c'] },
+      groups: { inner: ['b'], outer: ['a', 'b'], crossing: ['b', 'c'], apart: ['d'] },
       transitions: { ab: { from: 'a', to: 'b', behaviour: 'go' } },
       ports: { p: { kind: 'provide', boundTo: ['crossing'] } },
     });
     const picture = netPicture(type);
     const name = (id: string | undefined) => picture.groups.find((group) => group.id === id)?.name;
-    expect(picture.groups.map((group) => [group.name, name(group.parent)])).toEqual([['outer', undefined], ['inner', 'outer']]);
-    expect(picture.places.map((place) => [place.name, name(place.group), place.tags])).toEqual([['a', 'outer', []], ['b', 'inner', ['crossing']], ['c', undefined, ['crossing']], ['d', undefined, []]]);
+    expect(picture.groups.map((group) => [group.name, name(group.parent)])).toEqual([['outer', undefined], ['inner', 'outer'], ['apart', undefined]]);
+    expect(picture.places.map((place) => [place.name, name(place.group), place.tags])).toEqual([['a', 'outer', []], ['b', 'inner', ['crossing']], ['c', undefined, ['crossing']], ['d', 'apart', []]]);
     expect(name(picture.transitions[0]!.group)).toBe('outer');
     expect(picture.ports[0]!.boundTo).toEqual(picture.places.slice(1, 3).map((place) => place.id));
     for (const as of graphFormats) expect(netGraph(type, { as })).toContain('crossing');

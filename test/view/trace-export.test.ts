@@ -29,6 +29,13 @@ describe('traceToChrome', () => {
     }
   });
 
+  test('what overlaps without nesting gets a thread of its own, named after the component', () => {
+    const row = (transition: string, startMs: number, endMs: number) => ({ component: 'a', transition, execution: 1, attempts: 1, startMs, endMs, outcome: 'done' as const });
+    const events = chrome({ rows: [row('x', 0, 10), row('y', 5, 15), row('z', 10, 20)], behaviours: [], programs: [], startMs: 0, endMs: 20, makespanMs: 20 });
+    const thread = (name: string) => events.find((e) => e.name === 'thread_name' && e.tid === events.find((each) => each.name === name)!.tid)!.args.name;
+    expect(['x', 'y', 'z'].map(thread)).toEqual(['a', 'a (2)', 'a']);
+  });
+
   test('what still runs lasts until the end of the trace', () => {
     expect(chrome(trace).find((e) => e.name === 'connect' && e.ts === 8_200_000)!.dur).toBe(3_800_000);
   });
