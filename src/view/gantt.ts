@@ -116,7 +116,7 @@ function summary(trace: Trace, components: number): string {
 /** What each outcome looks like where it is not simply done: a fill over the colour of the behaviour. */
 const looks: Readonly<Record<TraceOutcome, { readonly pattern?: string; readonly dashed?: boolean; readonly meaning: string }>> = {
   done: { meaning: 'done' },
-  running: { dashed: true, meaning: 'still running' },
+  running: { pattern: 'running', dashed: true, meaning: 'still running' },
   retrying: { pattern: 'retrying', dashed: true, meaning: 'to be tried again' },
   failed: { pattern: 'failed', meaning: 'failed' },
   skipped: { pattern: 'skipped', meaning: 'skipped' },
@@ -128,11 +128,12 @@ const patterns = [
   hatch('failed', failedColour.line, 'M-2,2 l4,-4 M0,8 l8,-8 M6,10 l4,-4'),
   hatch('aborted', plainColour.line, 'M-2,2 l4,-4 M0,8 l8,-8 M6,10 l4,-4 M-2,6 l4,4 M0,0 l8,8 M6,-2 l4,4'),
   hatch('skipped', plainColour.line, 'M0,2 h8'),
+  hatch('running', plainColour.line, 'M2,1 l3,3 l-3,3', 0.3),
   hatch('retrying', failedColour.line, 'M2,2 h2'),
 ].join('');
 
-function hatch(id: string, stroke: string, d: string): string {
-  return element('pattern', { id, width: 8, height: 8, patternUnits: 'userSpaceOnUse' }, element('path', { d, stroke, 'stroke-width': 1.6, 'stroke-opacity': 0.75 }));
+function hatch(id: string, stroke: string, d: string, opacity = 0.75): string {
+  return element('pattern', { id, width: 8, height: 8, patternUnits: 'userSpaceOnUse' }, element('path', { d, fill: 'none', stroke, 'stroke-width': 1.6, 'stroke-opacity': opacity }));
 }
 
 function fillOf(outcome: TraceOutcome, colour: Colour): Colour {

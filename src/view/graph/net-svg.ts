@@ -7,7 +7,7 @@ import { isData, isUsed, type NetPicture } from './net-picture.ts';
 const margin = 24;
 const headHeight = 76;
 const radius = 13;
-const portGap = 30;
+const portGap = 36;
 /** Between the component's border and what is inside, so that the lines of the ports have room to turn. */
 const padding = 44;
 
