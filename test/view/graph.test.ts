@@ -93,6 +93,10 @@ describe('netGraph', () => {
     for (const as of graphFormats) expect(netGraph(type, { as })).toContain('crossing');
   });
 
+  test('no Mermaid label is empty: that is a syntax error', () => {
+    expect(netGraph({ ...agent, places: [...agent.places, ''] } as ComponentType, { as: 'mermaid' })).toContain('((" "))');
+  });
+
   test('a switch is a diamond that names the port it chooses by', () => {
     const type = defineComponent({
       name: 's', places: ['a', 'b'], initialPlace: 'a', behaviours: ['go'],
@@ -125,6 +129,7 @@ describe('names of any kind', () => {
     ['a\\n]b|c', '"a#92;n]b|c<br/>', 'label="a\\\\n]b|c\\n'],
     ['<b>&lt;', '"#60;b#62;#38;lt#59;<br/>', 'label="<b>&amp;lt;\\n'],
     ['%%{init}%% `x` #35;', '"#37;#37;#123;init#125;#37;#37; #96;x#96; #35;35#59;<br/>', 'label="%%{init}%% `x` #35;\\n'],
+    ['', '["<br/>', 'label="\\n'],
     ['two\nlines', '"two lines<br/>', 'label="two lines\\n'],
   ])('%j as Mermaid and DOT', (text, mermaid, dot) => {
     expect(assemblyGraph(named(text).assembly, { as: 'mermaid' })).toContain(mermaid);

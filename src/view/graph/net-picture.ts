@@ -5,7 +5,7 @@ export interface NetPicture {
   readonly name: string;
   readonly behaviours: readonly string[];
   readonly places: readonly { readonly id: string; readonly name: string; readonly initial: boolean; /** Set for a switch: the data port that chooses. */ readonly choosesBy?: string; readonly group?: string; readonly tags: readonly string[] }[];
-  readonly transitions: readonly { readonly id: string; readonly name: string; readonly behaviour: string; readonly from: string; readonly to: string; readonly dockSet?: string; readonly group?: string }[];
+  readonly transitions: readonly { readonly id: string; readonly name: string; readonly behaviour: string; readonly from: string; readonly to: string; /** It ends in a place declared before the one it leaves. */ readonly isBack: boolean; readonly dockSet?: string; readonly group?: string }[];
   /** Enclosures, outer ones first; `parent` is the enclosure around it. */
   readonly groups: readonly { readonly id: string; readonly name: string; readonly parent?: string }[];
   readonly ports: readonly { readonly id: string; readonly name: string; readonly kind: PortKind; readonly about: string; /** Ids of places, transitions and groups. */ readonly boundTo: readonly string[] }[];
@@ -49,7 +49,7 @@ export function netPicture(type: ComponentType): NetPicture {
       };
     }),
     transitions: Object.entries(type.transitions).map(([name, { from, to, behaviour, dockSet }]) => ({
-      id: idOf.get(name)!, name, behaviour, from: idOf.get(from)!, to: idOf.get(to)!, ...around([from, to]), ...(dockSet === undefined ? {} : { dockSet }),
+      id: idOf.get(name)!, name, behaviour, from: idOf.get(from)!, to: idOf.get(to)!, isBack: type.places.indexOf(to) < type.places.indexOf(from), ...around([from, to]), ...(dockSet === undefined ? {} : { dockSet }),
     })),
     groups: enclosures.map((name, i) => {
       const outer = enclosures.slice(0, i).findLast((other) => isWithin(members.get(name)!, members.get(other)!));

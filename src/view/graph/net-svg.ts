@@ -18,10 +18,8 @@ type Place = NetPicture['places'][number];
 export function netSvg(picture: NetPicture): string {
   const { places, transitions, groups, ports } = picture;
   const colour = colourOf(picture.behaviours);
-  // A transition back to a place declared before is laid out as if it went forwards, so that it stands between its two places.
-  const order = new Map(places.map(({ id }, i) => [id, i]));
-  const isBack = transitions.map(({ from, to }) => order.get(to)! < order.get(from)!);
-  const edges = transitions.flatMap(({ id, from, to }, i) => (isBack[i] ? [{ from: to, to: id }, { from: id, to: from }] : [{ from, to: id }, { from: id, to }]));
+  // A transition back is laid out as if it went forwards, so that it stands between its two places.
+  const edges = transitions.flatMap(({ id, from, to, isBack }) => (isBack ? [{ from: to, to: id }, { from: id, to: from }] : [{ from, to: id }, { from: id, to }]));
   const layout = layered({
     nodes: [
       ...groups.map(({ id, parent }) => ({ id, width: 0, height: 0, parent })),
@@ -64,8 +62,8 @@ export function netSvg(picture: NetPicture): string {
         const line = { fill: 'none', stroke: colour(transition.behaviour).line, 'stroke-width': 1.8 };
         const head = `url(#to${picture.behaviours.indexOf(transition.behaviour) + 1})`;
         return [
-          element('path', { d: paths[2 * i]!, ...line, ...(isBack[i] ? { 'marker-start': head } : {}) }),
-          element('path', { d: paths[2 * i + 1]!, ...line, ...(isBack[i] ? {} : { 'marker-end': head }) }),
+          element('path', { d: paths[2 * i]!, ...line, ...(transition.isBack ? { 'marker-start': head } : {}) }),
+          element('path', { d: paths[2 * i + 1]!, ...line, ...(transition.isBack ? {} : { 'marker-end': head }) }),
         ];
       }),
     ),

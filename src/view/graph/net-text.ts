@@ -38,7 +38,7 @@ export function netMermaid(picture: NetPicture): string {
   ].join('\n');
 }
 
-/** As a Graphviz digraph: places are circles (the initial one double), transitions are filled boxes in the colour of their behaviour. */
+/** As a Graphviz digraph: places are circles (the initial one double), transitions are filled boxes in the colour of their behaviour, ports are boxes (those that provide grey). */
 export function netDot(picture: NetPicture): string {
   const { places, transitions, ports, behaviours } = picture;
   const colour = colourOf(behaviours);
@@ -54,14 +54,15 @@ export function netDot(picture: NetPicture): string {
   const link = (port: string, element: string, kind: NetPicture['ports'][number]['kind']): string => {
     const inGroup = element.startsWith('g') ? placeIn(element) : undefined;
     const [from, to, end] = isUsed(kind) ? [port, inGroup ?? element, 'lhead'] : [inGroup ?? element, port, 'ltail'];
-    return `  ${from} -> ${to} [style=${isData(kind) ? 'dashed' : 'dotted'}, arrowhead=none, constraint=false${inGroup === undefined ? '' : `, ${end}=cluster_${element}`}];`;
+    return `  ${from} -> ${to} [style=${isData(kind) ? 'dashed' : 'dotted'}, arrowhead=none${inGroup === undefined ? '' : `, ${end}=cluster_${element}`}];`;
   };
   return [
     `digraph ${dotLabel(picture.name)} {`,
     '  compound=true; node [fontname="sans-serif"]; edge [fontname="sans-serif"]; graph [fontname="sans-serif"];',
     ...nested(picture, ({ id, name }) => `subgraph cluster_${id} { label=${dotLabel(name)}; style=dashed;`, '}', inside),
-    ...transitions.flatMap(({ id, from, to }) => [`  ${from} -> ${id} [arrowhead=none];`, `  ${id} -> ${to};`]),
-    ...ports.map(({ id, name, about, kind }) => `  ${id} [shape=${isUsed(kind) ? 'cds' : 'rarrow'}, label=${dotLabel(name, about)}];`),
+    // A transition back is laid out as if it went forwards, so that it stands between its two places.
+    ...transitions.flatMap(({ id, from, to, isBack }) => (isBack ? [`  ${to} -> ${id} [dir=back];`, `  ${id} -> ${from} [arrowhead=none];`] : [`  ${from} -> ${id} [arrowhead=none];`, `  ${id} -> ${to};`])),
+    ...ports.map(({ id, name, about, kind }) => `  ${id} [shape=box, style=filled, fillcolor="${isUsed(kind) ? '#ffffff' : '#d8dee4'}", label=${dotLabel(name, about)}];`),
     ...ports.flatMap(({ id, boundTo, kind }) => boundTo.map((element) => link(id, element, kind))),
     '}',
     '',
