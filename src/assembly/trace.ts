@@ -132,7 +132,7 @@ export function traceOf(happenings: Iterable<TimedHappening>): Trace {
         break;
       }
       case 'aborted': {
-        for (const row of [...(unsettled.get(happening.component)?.values() ?? [])]) settle(row, 'aborted', atMs);
+        for (const row of unsettled.get(happening.component)?.values() ?? []) settle(row, 'aborted', atMs);
         endBehaviour(happening.component, atMs, false);
         break;
       }

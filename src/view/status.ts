@@ -1,8 +1,6 @@
 import type { AssemblySnapshot } from '../assembly/state.ts';
 import { columnsOf, count, fit, listSome, oneLine, padEnd } from './text.ts';
 
-export { explain } from './waits.ts';
-
 /** A component as `status` sees it. */
 type Entry = AssemblySnapshot['members'][number];
 

@@ -5,7 +5,7 @@ import { columnsOf } from './text.ts';
 const unwritable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udfff]/gu;
 
 /** Any text as XML character data or attribute value, whatever its characters. */
-export function escapeXml(text: string): string {
+function escapeXml(text: string): string {
   return text
     .replace(unwritable, '\ufffd')
     .replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
@@ -34,7 +34,7 @@ export function tooltip(text: string): string {
 }
 
 /** A number as SVG text: no more than two decimals. */
-export function round(n: number): string {
+function round(n: number): string {
   return String(Math.round(n * 100) / 100);
 }
 

@@ -23,13 +23,13 @@ function two(n: number): string {
 const unitsMs = [1, 1000, 60_000, 3_600_000, 86_400_000];
 /** Steps of a time axis that people count in. */
 const stepsMs = [
-  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+  1, 2, 5, 10, 20, 50, 100, 200, 500,
   ...[1, 2, 5, 10, 15, 30].map((n) => n * 1000),
   ...[1, 2, 5, 10, 15, 30].map((n) => n * 60_000),
   ...[1, 2, 3, 6, 12].map((n) => n * 3_600_000),
 ];
 
-/** Marks of a time axis from 0 to `spanMs`: round steps, about `wanted` of them (never more than twice as many), each with its label. */
+/** Marks of a time axis from 0 to `spanMs`: round steps, at most `wanted` of them after the first, each with its label. */
 export function timeMarks(spanMs: number, wanted: number): { readonly ms: number; readonly label: string }[] {
   const least = spanMs / Math.max(1, wanted);
   const days = unitsMs[4]!;

@@ -5,7 +5,7 @@ import { defineComponent } from '../../src/components/define.ts';
 
 /** A small DIET, as the views see it: types, an assembly, and what happened while it was deployed and one agent failed. */
 
-export const namingService = defineComponent({
+const namingService = defineComponent({
   name: 'diet/naming-service',
   places: ['absent', 'configured', 'running'],
   initialPlace: 'absent',
