@@ -72,7 +72,7 @@ export function modulesOf(text: string): readonly string[] {
   if (from < 0) return [];
   let to = from + 1;
   // A block goes on as long as lines are indented, items of a list, comments or empty.
-  if (!/^\s*\{/.test(lines[from]!)) while (to < lines.length && /^(\s|-|#|\]|$)/.test(lines[to]!)) to++;
+  if (!lines[from]!.startsWith('{')) while (to < lines.length && /^(\s|-|#|\]|$)/.test(lines[to]!)) to++;
   else to = lines.length;
   const { value } = readSource(lines.slice(from, to).join('\n'), '');
   const modules = typeof value === 'object' && value !== null && Object.hasOwn(value, 'modules') ? (value as { modules: unknown }).modules : undefined;

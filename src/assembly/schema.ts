@@ -22,7 +22,7 @@ const oneOrMore = (what: string) => z.union([text(what), list(text(what), what)]
 const number = (what: string) => z.number({ error: what });
 const whole = (what: string, from: number, to: number) => z.int({ error: what }).min(from, { error: what }).max(to, { error: what });
 
-const nameRule = 'a name of letters, digits, _ and - (and not a word that JavaScript objects know, such as "constructor")';
+const nameRule = 'a name of letters, digits, _ and -';
 const name = text(nameRule)
   .refine(isName, { error: nameRule })
   .meta({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_-]*$' });
@@ -190,7 +190,7 @@ function fileOf<T extends z.ZodType>(ofTransition: T) {
     types: z.record(typeName, componentType(ofTransition), { error: 'types: {type: {places, transitions, …}}' }).nullable().optional().meta({ description: 'Component types written in YAML alone.' }),
     components: map('components: {name: {type, on}}', component).nullable().optional(),
     connections: list(connection, 'a list of connections').nullable().optional(),
-    wire: z.literal('unique', { error: 'unique' }).optional().meta({ description: 'unique: a use port left over is connected when exactly one provider in the assembly fits.' }),
+    wire: z.literal('unique', { error: 'the word unique' }).optional().meta({ description: 'unique: a use port left over is connected when exactly one provider in the assembly fits.' }),
     programs: map('programs: {name: [instruction, …]}', list(instruction, 'a list of instructions').nullable()).nullable().optional(),
   });
 }

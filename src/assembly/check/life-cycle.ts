@@ -160,7 +160,7 @@ export const lifeCycleChecks: readonly TypeCheck[] = [
       lifeCycle(type).stuck.map(({ behaviour, from, place, arrived, missing }) => {
         const why =
           missing.length === 0
-            ? `"${place}" holds a token still and cannot be entered again by ${several(arrived)}.`
+            ? `"${place}" holds a token still and cannot be entered again by ${several(arrived)}. Let them arrive together (one dockSet), or leave it before.`
             : `${several(arrived)} ${arrived.length === 1 ? 'waits' : 'wait'} there for ${several(missing)}, which ${missing.length === 1 ? 'does' : 'do'} not start from ${several(from)}. Give ${several(missing)} another behaviour or dockSet, or a way from there.`;
         return warning('INCOMPLETE_JOIN', 'A place that is never entered', `"${behaviour}" of "${type.name}", pushed when it stands in ${several(from)}, never enters "${place}": ${why}`, where.get(`transition:${type.name}.${missing[0] ?? arrived[0]}`) ?? where.get(`type:${type.name}`));
       }),

@@ -56,7 +56,7 @@ function callProblems(assembly: Pick<Assembly, 'programs'>, program: Program): D
     return length;
   };
   if (lengthOf(program) > instructionsAtMost && problems.length === 0) {
-    problems.push(error('TOO_MANY_INSTRUCTIONS', 'A program that never ends', `With its calls "${program.name}" has more than ${instructionsAtMost.toLocaleString('en')} instructions.`, program.where));
+    problems.push(error('TOO_MANY_INSTRUCTIONS', 'Too many instructions', `With its calls "${program.name}" has more than ${instructionsAtMost.toLocaleString('en')} instructions. Calls of calls multiply: call less often.`, program.where));
   }
   return problems;
 }
@@ -136,7 +136,7 @@ function followProgram(assembly: Pick<Assembly, 'types' | 'programs' | 'hosts'>,
           connections().set(key, connection);
           if (touching) touch(touching, key, connection);
         } else {
-          if (!isConnected) diagnostics.push(error('NOT_CONNECTED', 'Disconnecting what is not connected', `"${text}" is not there${when}.`, where));
+          if (!isConnected) diagnostics.push(error('NOT_CONNECTED', 'Disconnecting what is not connected', `"${text}" is not there${when}. Remove this instruction, or connect before.`, where));
           connections().delete(key);
           for (const { component } of [connection.use, connection.provide]) touching?.get(component)?.delete(key);
         }

@@ -43,11 +43,10 @@ export const structureChecks: readonly TypeCheck[] = [
       const unknown = (place: string, what: string, at: Where | undefined): void => {
         if (!known.has(place)) problems.push(error('UNKNOWN_PLACE', 'Unknown place', `${what} "${place}", which is no place of "${type.name}".${didYouMean(place, known) || ` Places: ${several(known)}.`}`, at));
       };
-      unknown(type.initialPlace, `"${type.name}" begins in`, where.get(`type:${type.name}`));
+      unknown(type.initialPlace, `"${type.name}" begins in`, where.get(`initial:${type.name}`));
       for (const [name, { from, to }] of Object.entries(type.transitions)) {
-        const at = whereOf(where, type, 'transition', name);
-        unknown(from, `"${name}" leaves`, at);
-        unknown(to, `"${name}" enters`, at);
+        unknown(from, `"${name}" leaves`, whereOf(where, type, 'from', name));
+        unknown(to, `"${name}" enters`, whereOf(where, type, 'to', name));
       }
       for (const [name, members] of Object.entries(type.groups)) for (const place of members as readonly string[]) unknown(place, `The group "${name}" holds`, whereOf(where, type, 'group', name));
       return problems;

@@ -39,7 +39,7 @@ export function hostsOf(reading: Reading, hosts: Hosts, on: string, path: Path):
     return undefined;
   }
   if (on === 'local') return ['local'];
-  const known = hosts.roles.size === 0 ? ' The file declares no hosts.' : didYouMean(on, hosts.roles.keys()) || ` Hosts: ${several(hosts.roles.keys())}.`;
+  const known = hosts.roles.size === 0 ? ` The file declares none: hosts: { ${reference?.base ?? 'head'}: {} }.` : didYouMean(on, hosts.roles.keys()) || ` Hosts: ${several(hosts.roles.keys())}.`;
   report(reading, 'UNKNOWN_HOST', 'Unknown host', `No host is named "${on}".${known}`, path);
   return undefined;
 }

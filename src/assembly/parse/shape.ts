@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { didYouMean, error, nearest, type Diagnostic } from '../../diagnostic.ts';
+import { didYouMean, error, nearest, type Diagnostic, type Where } from '../../diagnostic.ts';
+import { namePattern } from './names.ts';
 import type { Path, Source } from './source.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -35,15 +36,21 @@ function describe(source: Source, issue: Issue, path: Path): Diagnostic[] {
       return error('UNKNOWN_KEY', 'Unknown key', detail, source.keyAt([...path, key]));
     });
   }
-  if (issue.code === 'invalid_key') return [error('BAD_NAME', 'Not a name', `"${String(last)}" is not ${issue.issues[0]?.message ?? 'a name'}.`, source.keyAt(path))];
+  if (issue.code === 'invalid_key') return [badName(String(last), issue.issues[0]?.message ?? 'a name', source.keyAt(path))];
   const found = valueAt(source.value, path);
   if (found === undefined) {
     const parent = path.slice(0, -1);
     const owner = parent.length > 0 ? `"${pathText(parent)}" has no "${String(last)}"` : `The file has no "${String(last)}"`;
     return [error('MISSING_KEY', 'Missing key', `${owner}: ${issue.message}.`, source.at(parent))];
   }
-  if (typeof found === 'string' && issue.code === 'custom') return [error('BAD_NAME', 'Not a name', `"${found}" is not ${issue.message}.`, source.at(path))];
-  return [error('WRONG_SHAPE', 'Not what belongs here', `Expected ${issue.message}; found ${describeValue(found)}.`, source.at(path))];
+  if (typeof found === 'string' && issue.code === 'custom') return [badName(found, issue.message, source.at(path))];
+  const quotes = issue.code === 'invalid_type' && issue.expected === 'string' && typeof found !== 'object' ? ' In quotes it would be a text.' : '';
+  return [error('WRONG_SHAPE', 'Not what belongs here', `Expected ${issue.message}; found ${describeValue(found)}.${quotes}`, source.at(path))];
+}
+
+function badName(name: string, rule: string, where: Where | undefined): Diagnostic {
+  const why = namePattern.test(name) ? `"${name}" is a word that every JavaScript object knows. Choose another name.` : `"${name}" is not ${rule}.`;
+  return error('BAD_NAME', 'Not a name', why, where);
 }
 
 /** What somebody means who writes this key in this place, beyond a slip of the fingers. */
@@ -59,11 +66,17 @@ function hintFor(path: Path, key: string): string | undefined {
 function flatten(issue: Issue, before: Path, root: unknown): { issue: Issue; path: Path }[] {
   const path = [...before, ...(issue.path as (string | number)[])];
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ issue, path }];
-  const branches = issue.errors.map((branch) => ({ branch, cost: branch.reduce((sum, inner) => sum + (isAtRoot(inner) ? 1000 : inner.code === 'unrecognized_keys' ? inner.keys.length : 1), 0) }));
+  const branches = issue.errors.map((branch) => ({ branch, cost: branch.reduce((sum, inner) => sum + costOf(inner), 0) }));
   const best = branches.reduce((a, b) => (b.cost < a.cost ? b : a));
-  // No branch has even the right kind of value: the union says itself what is expected.
-  if (best.cost >= 1000) return [{ issue, path }];
+  // No branch has even the right kind of value, or two would do as well: the union says itself what is expected.
+  if (best.cost >= 1000 || branches.filter(({ cost }) => cost === best.cost).length > 1) return [{ issue, path }];
   return best.branch.flatMap((inner) => flatten(inner, path, root));
+}
+
+/** How far a branch is from what was written: a key that is nearly right says most. */
+function costOf(issue: Issue): number {
+  if (isAtRoot(issue)) return 1000;
+  return issue.code === 'unrecognized_keys' ? issue.keys.reduce((sum, key) => sum + (nearest(key, issue.message.split(' ')) === undefined ? 1 : 0.5), 0) : 1;
 }
 
 const isAtRoot = (issue: Issue): boolean => issue.path.length === 0 && issue.code !== 'unrecognized_keys' && issue.code !== 'too_small' && issue.code !== 'too_big' && issue.code !== 'invalid_format' && issue.code !== 'custom' && !(issue.code === 'invalid_union' && issue.errors.some((branch) => !branch.some(isAtRoot)));
@@ -89,9 +102,9 @@ function describeValue(value: unknown): string {
     case 'string':
       return value === '' ? 'an empty text' : `the text "${value.length > 40 ? `${value.slice(0, 40)}…` : value}"`;
     case 'number':
-      return `the number ${value} (in quotes it is a text)`;
+      return `the number ${value}`;
     case 'boolean':
-      return `the boolean ${value} (in quotes it is a text)`;
+      return `the boolean ${value}`;
     default:
       return 'a mapping';
   }

@@ -42,15 +42,21 @@ export function readSource(text: string, file: string): Source {
   };
   let document: Document.Parsed;
   try {
-    document = parseDocument(masked.text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false, version: '1.2', schema: 'core', logLevel: 'silent' });
+    document = parseDocument(masked.text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false, version: '1.2', schema: 'core', logLevel: 'error' });
   } catch (problem) {
     // The parser recurses: a text of thousands of brackets ends its stack.
     const why = problem instanceof RangeError ? 'It is nested too deeply.' : String(problem);
     return { ...valueSource(undefined, file), diagnostics: [error('YAML_SYNTAX', 'Not YAML', why, { file })] };
   }
-  const diagnostics = [...document.errors, ...document.warnings].map((problem) =>
-    error('YAML_SYNTAX', 'Not YAML', explain(problem.code, masked.restore(problem.message)), place(Math.min(problem.pos[0], Math.max(0, text.length - 1)), problem.pos[1])),
-  );
+  // Each bracket that is not closed is told once for every bracket around it.
+  const told = new Set<string>();
+  const diagnostics = [...document.errors, ...document.warnings].flatMap((problem) => {
+    const why = explain(problem.code, masked.restore(problem.message));
+    const key = `${problem.pos[0]} ${why}`;
+    if (told.has(key)) return [];
+    told.add(key);
+    return [error('YAML_SYNTAX', 'Not YAML', why, place(Math.min(problem.pos[0], Math.max(0, text.length - 1)), problem.pos[1]))];
+  });
   if (document.errors.length > 0) return { ...valueSource(undefined, file), diagnostics };
   const reader = new Reader(masked.restore, place, diagnostics);
   let value: unknown;
@@ -61,6 +67,7 @@ export function readSource(text: string, file: string): Source {
     const why = problem instanceof TooMuch ? problem.message : 'It is nested too deeply.';
     return { ...valueSource(undefined, file), diagnostics: [...diagnostics, error('ALIASES', 'Aliases out of hand', why, problem instanceof TooMuch ? problem.where : { file })] };
   }
+  if (reader.isIncomplete) return { ...valueSource(undefined, file), diagnostics };
   return new Text(file, value, diagnostics, document.contents, reader.targets, masked.restore, place, text);
 }
 
@@ -73,11 +80,11 @@ const hints: Readonly<Record<string, string>> = {
   BLOCK_AS_IMPLICIT_KEY: 'Is a line indented too far, or a text with ": " in it without quotes?',
   UNEXPECTED_TOKEN: 'A text that begins with one of { } [ ] , & * # ? | > @ ` or % needs quotes.',
   TAG_RESOLVE_FAILED: 'An assembly file has no tags: a text that begins with ! needs quotes.',
-  MULTIPLE_DOCS: 'One file is one assembly.',
 };
 
 function explain(code: string, message: string): string {
-  const hint = hints[code];
+  if (code === 'MULTIPLE_DOCS') return 'A second document begins here. One file is one assembly.';
+  const hint = message.includes('and end with a') ? 'Is a bracket not closed?' : hints[code];
   return hint ? `${message.replace(/\.?$/, '.')} ${hint}` : message.replace(/\.?$/, '.');
 }
 
@@ -117,6 +124,8 @@ interface Anchored {
 class Reader {
   /** Where each alias leads, for positions. */
   readonly targets = new Map<Alias, Node>();
+  /** Something stands for nothing: what was read is of no use. */
+  isIncomplete = false;
   readonly #anchors = new Map<string, Anchored>();
   readonly #restore: (read: string) => string;
   readonly #place: (from: number, to: number) => Where;
@@ -157,8 +166,11 @@ class Reader {
 
   #alias(node: Alias): unknown {
     const found = this.#anchors.get(node.source);
-    // The parser has reported an alias without an anchor before it.
-    if (!found) return null;
+    if (!found) {
+      this.isIncomplete = true;
+      this.#diagnostics.push(error('YAML_SYNTAX', 'Not YAML', `"*${node.source}" stands for something named "&${node.source}" before it, and nothing is. A text that begins with * needs quotes.`, this.#where(node)));
+      return null;
+    }
     if (found.size === undefined) throw new TooMuch(`"*${node.source}" stands inside of what it names.`, this.#where(node));
     this.targets.set(node, found.node);
     this.#size += found.size;
@@ -218,6 +230,16 @@ function set(target: Record<string, unknown>, key: string, value: unknown): void
   else target[key] = value;
 }
 
+/** Where a node ends; the range of a block collection goes on over comments and empty lines. */
+function endOf(node: Node): number {
+  if ((isMap(node) || isSeq(node)) && node.flow !== true) {
+    const last = node.items.at(-1);
+    const inner = (isPair(last) ? (last.value ?? last.key) : last) as Node | null | undefined;
+    if (inner?.range) return endOf(inner);
+  }
+  return node.range![1];
+}
+
 /** A text with its nodes: positions are looked up only when somebody asks. */
 class Text implements Source {
   readonly file: string;
@@ -247,9 +269,9 @@ class Text implements Source {
       const found = this.#text.slice(node.range[0], node.range[1]).indexOf(fragment);
       if (found >= 0) return this.#place(node.range[0] + found, node.range[0] + found + fragment.length);
     }
-    const ofSeveralLines = node?.range && (isMap(node) || isSeq(node)) && this.#text.slice(node.range[0], node.range[1]).trimEnd().includes('\n');
+    const ofSeveralLines = node?.range && (isMap(node) || isSeq(node)) && this.#text.slice(node.range[0], endOf(node)).includes('\n');
     const best = ofSeveralLines && key?.range ? key : (node?.range ? node : key);
-    return best?.range ? this.#place(best.range[0], best.range[1]) : { file: this.file };
+    return best?.range ? this.#place(best.range[0], endOf(best)) : { file: this.file };
   }
 
   keyAt(path: Path): Where | undefined {

@@ -61,13 +61,15 @@ function readType(reading: Reading, name: string, entry: TypeEntry, folder: stri
   const transitions: Record<string, Transition> = {};
   for (const [transition, body] of Object.entries(entry.transitions ?? {})) {
     reading.where.add(`transition:${name}.${transition}`, [...path, 'transitions', transition]);
+    for (const end of ['from', 'to']) reading.where.add(`${end}:${name}.${transition}`, [...path, 'transitions', transition, end], false);
     const scope: Scope = { reading, type: entry, ports, parameters, transition };
     const extras = body as ConformanceExtras;
     if (extras.fails !== undefined) sidelines.fails.set(`${name}.${transition}`, extras.fails);
     if (body.writes) sidelines.writes.set(`${name}.${transition}`, body.writes);
     transitions[transition] = readTransition(scope, transition, body, [...path, 'transitions', transition], folder, hosts, values);
   }
-  for (const place of places) reading.where.add(`place:${name}.${place}`, [...path, 'places'], false);
+  reading.where.add(`initial:${name}`, [...path, entry.initial === undefined ? 'places' : 'initial'], false);
+  for (const [i, place] of places.entries()) reading.where.add(`place:${name}.${place}`, [...path, 'places', i], false);
   for (const group of Object.keys(entry.groups ?? {})) reading.where.add(`group:${name}.${group}`, [...path, 'groups', group]);
   const switches: Record<string, Switch> = {};
   for (const [place, body] of Object.entries(entry.switches ?? {})) {
@@ -77,7 +79,7 @@ function readType(reading: Reading, name: string, entry: TypeEntry, folder: stri
   const probes: Record<string, Probe> = {};
   for (const [place, command] of Object.entries(entry.probes ?? {})) {
     const probePath: Path = [...path, 'probes', place];
-    if (!places.includes(place)) report(reading, 'UNKNOWN_PLACE', 'Unknown place', `"${name}" has no place "${place}" to probe.${didYouMean(place, places)}`, probePath);
+    if (!places.includes(place)) reading.diagnostics.push(error('UNKNOWN_PLACE', 'Unknown place', `"${name}" has no place "${place}" to probe.${didYouMean(place, places)}`, reading.source.keyAt(probePath)));
     const read = readCommand({ reading, type: entry, ports, parameters }, command, probePath);
     if (read) probes[place] = yamlProbe(read);
   }
@@ -246,7 +248,7 @@ function readText(scope: Scope, text: string, path: Path): Template {
   const template = readTemplate(text);
   for (const name of new Set(templateNames(template))) {
     const why = problemOf(scope, name);
-    if (why !== undefined) report(scope.reading, 'UNKNOWN_TEMPLATE', 'Unknown template', `${why} (\\{{ stands for {{ itself.)`, path, findName(text, name));
+    if (why !== undefined) report(scope.reading, 'UNKNOWN_TEMPLATE', 'Unknown template', `${why}`, path, findName(text, name));
   }
   return template;
 }
@@ -271,5 +273,5 @@ function problemOf(scope: Scope, name: string): string | undefined {
     const near = didYouMean(name, known);
     return `{{${name}}} is no parameter of this type.${near || ` Declare it: parameters: { ${name.slice('with.'.length)}: … }.`}`;
   }
-  return `{{${name}}} is not known here.${didYouMean(name, known) || ` Known: ${known.join(', ')}.`}`;
+  return `{{${name}}} is not known here.${didYouMean(name, known) || ` Known: ${known.join(', ')}.`} If it is not for tutti, write \\{{ for {{.`;
 }
