@@ -38,8 +38,8 @@ export interface Parsed {
 }
 
 /**
- * Reads an assembly file: every name resolved, every pattern written out, every problem of its grammar at once. What the names *mean* together is the
- * work of `check`; `parseAndCheck` does both.
+ * Reads an assembly file: every name resolved, every pattern written out. When something is wrong, every problem of the file at once, those of its own
+ * component types included. What a right file *means* (use ports nobody serves, programs that cannot run) is the work of `check`.
  *
  * @example
  * const { assembly, diagnostics } = parseAssembly(text, 'assembly.yaml', { types: catalogue, folder: '/srv/diet' });
@@ -53,16 +53,10 @@ export function parseAssemblyValue(value: unknown, options: ParseOptions, file =
   return finish(read(valueSource(value, file), options));
 }
 
-/**
- * `parseAssembly`, and then the checks: all of them when everything could be read, otherwise those of the component types alone, since what is missing
- * would make the others complain about nothing.
- */
+/** `parseAssembly`, and `check` when everything could be read: all that is said of a file, in the order of its text. */
 export function parseAndCheck(text: string, file: string, options: ParseOptions, more: readonly NamedCheck[] = []): Parsed {
-  const parsed = read(readSource(text, file), options);
-  const further = hasErrors(parsed.diagnostics)
-    ? checkTypes([...parsed.draft.types.values()].filter((type) => parsed.draft.where.has(`type:${type.name}`)), parsed.draft.where).filter(({ severity }) => severity === 'error')
-    : check(parsed.draft, more);
-  return finish({ ...parsed, diagnostics: [...parsed.diagnostics, ...further] });
+  const draft = read(readSource(text, file), options);
+  return finish(hasErrors(draft.diagnostics) ? draft : { ...draft, diagnostics: [...draft.diagnostics, ...check(draft.draft, more)] });
 }
 
 /** The modules that a file names under `modules:`, whose exports are component types. Cheap: the rest of the file is not read. */
@@ -105,7 +99,13 @@ function read(source: Source, options: ParseOptions): Draft {
   // What is broken as a whole is left out; the rest is as the schema says.
   const file = Object.fromEntries(Object.entries(source.value as object).filter(([key]) => !shape.broken.has(key))) as AssemblyFile;
   const reading: Reading = { source, file, broken: shape.broken, diagnostics, where: new WhereMap(source), hints: new Map() };
-  return { ...sidelines, diagnostics, draft: resolve(reading, options, sidelines) };
+  const draft = resolve(reading, options, sidelines);
+  if (hasErrors(diagnostics)) {
+    // What is missing would make most checks complain about nothing; types stand by themselves.
+    const ownTypes = [...draft.types.values()].filter(({ name }) => draft.where.has(`type:${name}`));
+    diagnostics.push(...checkTypes(ownTypes, draft.where).filter(({ severity }) => severity === 'error'));
+  }
+  return { ...sidelines, diagnostics, draft };
 }
 
 /** From what the file says to what it means. Each step reports its problems and leaves out what it cannot use. */
