@@ -93,11 +93,11 @@ function read(source: Source, options: ParseOptions): Draft {
   if (source.value === undefined) return { ...nothing, diagnostics: source.diagnostics };
   if (source.value === null) return { ...nothing, diagnostics: [...source.diagnostics, error('EMPTY_FILE', 'Nothing in the file', 'An assembly has components, and programs that change them. "tutti init" writes one to begin with.', { file: source.file })] };
   const result = (options.conformance ? conformanceFile : assemblyFile).safeParse(source.value);
-  const shape = result.success ? { diagnostics: [], broken: new Set<string>() } : shapeProblems(source, result.error.issues);
+  const shape = result.success ? { diagnostics: [], broken: new Set<string>(), usable: source.value } : shapeProblems(source, result.error.issues);
   const diagnostics = [...source.diagnostics, ...shape.diagnostics];
   if (shape.broken.has('')) return { ...nothing, diagnostics };
   // What is broken as a whole is left out; the rest is as the schema says.
-  const file = Object.fromEntries(Object.entries(source.value as object).filter(([key]) => !shape.broken.has(key))) as AssemblyFile;
+  const file = Object.fromEntries(Object.entries(shape.usable as object).filter(([key]) => !shape.broken.has(key))) as AssemblyFile;
   const reading: Reading = { source, file, broken: shape.broken, diagnostics, where: new WhereMap(source), hints: new Map() };
   const draft = resolve(reading, options, sidelines);
   if (hasErrors(diagnostics)) {

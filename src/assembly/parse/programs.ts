@@ -68,10 +68,7 @@ function readInstruction(reading: Reading, stage: Stage, program: string, index:
   if (typeof entry === 'string') return [];
   const said = kinds.filter((kind) => entry[kind] !== undefined);
   if (said.length !== 1) {
-    // An unknown key was told already.
-    if (said.length > 1 || Object.keys(entry).length === 0) {
-      report(reading, 'BAD_INSTRUCTION', 'Not one instruction', said.length === 0 ? 'Nothing is said here. Write push, wait, connect, disconnect, add, delete, call or waitAll.' : `${several(said)} are instructions of their own: they are played in order, so each one begins a line with "- ".`, path);
-    }
+    report(reading, 'BAD_INSTRUCTION', 'Not one instruction', said.length === 0 ? 'Nothing is said here. Write push, wait, connect, disconnect, add, delete, call or waitAll.' : `${several(said)} are instructions of their own: they are played in order, so each one begins a line with "- ".`, path);
     return [];
   }
   const names = (targets: string | readonly string[], at: Path): readonly string[] =>

@@ -9,6 +9,8 @@ type Issue = z.core.$ZodIssue;
 export interface ShapeProblems {
   readonly diagnostics: Diagnostic[];
   readonly broken: Set<string>;
+  /** The value without the keys that mean nothing: what is not broken fits the schema then. */
+  readonly usable: unknown;
 }
 
 /** How deep a part of a file is that stands or falls as one. */
@@ -24,7 +26,22 @@ export function shapeProblems(source: Source, issues: readonly Issue[]): ShapePr
     if (issue.code !== 'unrecognized_keys' && meant.has(pathText(path)) && valueAt(source.value, path) === undefined) return [];
     return describe(source, issue, path);
   });
-  return { diagnostics, broken };
+  const unknown = flat.flatMap(({ issue, path }) => (issue.code === 'unrecognized_keys' ? issue.keys.map((key): Path => [...path, key]) : []));
+  const usable = without(source.value, unknown);
+  // An instruction of which nothing is left has been told of.
+  for (const [top, program, i] of unknown) if (top === 'programs' && Object.keys(valueAt(usable, [top, program!, i!]) ?? {}).length === 0) broken.add(`${top}/${program}/${i}`);
+  return { diagnostics, broken, usable };
+}
+
+/** The value without what stands at these paths; what lies beside them is shared, not copied. */
+function without(value: unknown, paths: readonly Path[], depth = 0): unknown {
+  if (paths.length === 0 || typeof value !== 'object' || value === null) return value;
+  const copy = (Array.isArray(value) ? [...value] : { ...value }) as Record<string | number, unknown>;
+  for (const [key, below] of Map.groupBy(paths, (path) => path[depth]!)) {
+    if (below.some((path) => path.length === depth + 1)) delete copy[key];
+    else copy[key] = without(copy[key], below, depth + 1);
+  }
+  return copy;
 }
 
 function describe(source: Source, issue: Issue, path: Path): Diagnostic[] {

@@ -1,4 +1,4 @@
-import { Alias, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, Scalar, type Document, type Node, type Pair, type YAMLMap } from 'yaml';
+import { Alias, isAlias, isMap, isPair, isScalar, isSeq, parseDocument, Scalar, type Document, type Node, type Pair, type YAMLMap } from 'yaml';
 import { error, type Diagnostic, type Where } from '../../diagnostic.ts';
 
 export type Path = readonly (string | number)[];
@@ -32,17 +32,10 @@ const aliasedValuesAtMost = 300_000;
  */
 export function readSource(text: string, file: string): Source {
   const masked = maskReferences(text);
-  const lines = new LineCounter();
-  const place = (from: number, to: number): Where => {
-    const { line, col } = lines.linePos(from);
-    const start = from - (col - 1);
-    const end = text.indexOf('\n', from);
-    const whole = text.slice(start, end < 0 ? undefined : end).replace(/\r$/, '');
-    return { file, line, column: col, length: Math.max(1, Math.min(to - from, start + whole.length - from)), text: whole };
-  };
+  const place = placer(text, file);
   let document: Document.Parsed;
   try {
-    document = parseDocument(masked.text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false, version: '1.2', schema: 'core', logLevel: 'error' });
+    document = parseDocument(masked.text, { uniqueKeys: false, prettyErrors: false, version: '1.2', schema: 'core', logLevel: 'error' });
   } catch (problem) {
     // The parser recurses: a text of thousands of brackets ends its stack.
     const why = problem instanceof RangeError ? 'It is nested too deeply.' : String(problem);
@@ -69,6 +62,26 @@ export function readSource(text: string, file: string): Source {
   }
   if (reader.isIncomplete) return { ...valueSource(undefined, file), diagnostics };
   return new Text(file, value, diagnostics, document.contents, reader.targets, masked.restore, place, text);
+}
+
+/** From offsets in a text to places; its lines are counted when the first place is asked for. */
+function placer(text: string, file: string): (from: number, to: number) => Where {
+  let starts: number[] | undefined;
+  return (from, to) => {
+    if (!starts) {
+      starts = [0];
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
+    }
+    let line = 0;
+    for (let above = starts.length; above - line > 1;) {
+      const middle = (line + above) >> 1;
+      if (starts[middle]! <= from) line = middle;
+      else above = middle;
+    }
+    const start = starts[line]!;
+    const whole = text.slice(start, (starts[line + 1] ?? text.length + 1) - 1).replace(/\r$/, '');
+    return { file, line: line + 1, column: from - start + 1, length: Math.max(1, Math.min(to - from, start + whole.length - from)), text: whole };
+  };
 }
 
 /** What `explain` adds to the words of the YAML parser. */

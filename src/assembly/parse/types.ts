@@ -44,8 +44,8 @@ export function readTypes(reading: Reading, folder: string, hosts: Hosts | undef
 export function parseTypes(value: unknown, file = ''): { types: Map<string, ComponentType>; diagnostics: Reading['diagnostics'] } & Sidelines {
   const source: Source = valueSource({ types: value }, file);
   const result = conformanceFile.safeParse(source.value);
-  const problems = result.success ? { diagnostics: [], broken: new Set<string>() } : shapeProblems(source, result.error.issues);
-  const reading: Reading = { source, file: { types: value as Record<string, TypeEntry> }, broken: problems.broken, diagnostics: [...problems.diagnostics], where: new WhereMap(source), hints: new Map() };
+  const problems = result.success ? { diagnostics: [], broken: new Set<string>(), usable: source.value } : shapeProblems(source, result.error.issues);
+  const reading: Reading = { source, file: problems.usable as { types: Record<string, TypeEntry> }, broken: problems.broken, diagnostics: [...problems.diagnostics], where: new WhereMap(source), hints: new Map() };
   const sidelines: Sidelines = { fails: new Map(), writes: new Map() };
   const types = reading.broken.has('types') || reading.broken.has('') ? new Map<string, ComponentType>() : readTypes(reading, '', undefined, sidelines);
   return { types: new Map([...types].filter((entry): entry is [string, ComponentType] => entry[1] !== null)), diagnostics: reading.diagnostics, ...sidelines };
