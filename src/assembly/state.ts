@@ -112,7 +112,7 @@ export class AssemblyState {
         isServed: (port) => isServed(uses.get(port)!),
         isHeld: (ports) => isHeld(provides, ports),
         isAvailable: (port) => isAvailable(dataUses.get(port)!),
-        valueOf: (port) => valueOf(dataUses.get(port)!),
+        read: (port) => valueOf(dataUses.get(port)!),
       },
     };
     for (const port of net.usePorts) uses.set(port.name, { member, port, providers: [], active: 0, withdrawing: 0, inUse: false });

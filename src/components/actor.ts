@@ -139,7 +139,7 @@ function surroundings(net: Net, { served = {}, values = {}, held = {} }: Partial
   return {
     isServed: (port) => served[port] ?? net.ports.get(port)!.optional,
     isAvailable: (port) => port in values || net.ports.get(port)!.optional,
-    valueOf: (port) => values[port],
+    read: (port) => values[port],
     isHeld: (ports) => ports.some((port) => held[port] ?? false),
   };
 }

@@ -36,7 +36,7 @@ export interface ComponentState {
 export interface Surroundings {
   isServed(usePort: string): boolean;
   isAvailable(dataUsePort: string): boolean;
-  valueOf(dataUsePort: string): Value | undefined;
+  read(dataUsePort: string): Value | undefined;
   /** Whether a user would lose one of these provide ports if all of them stopped being active. */
   isHeld(providePorts: readonly string[]): boolean;
 }
@@ -243,7 +243,7 @@ function exits(place: NetPlace, state: ComponentState, around: Surroundings): re
   if (!out) return nothing;
   if (!place.switch) return out;
   if (!around.isAvailable(place.switch.port)) return 'undecided';
-  const chosen = choose(place.switch.cases, around.valueOf(place.switch.port));
+  const chosen = choose(place.switch.cases, around.read(place.switch.port));
   return out.filter((t) => chosen.includes(t.name));
 }
 
