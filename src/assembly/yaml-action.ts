@@ -1,6 +1,6 @@
 import type { Action, ActionContext, Probe, Value } from '../components/model.ts';
 import type { Command } from '../orchestrapi/host.ts';
-import { asText, fillText, fillValue, resolveName, templateNames, type Template } from './template.ts';
+import { asText, fillText, fillValue, resolveName, type Template } from './template.ts';
 import type { ShellTemplate } from './shell-template.ts';
 
 /** A command of a YAML type: a text for the shell, or a program and its arguments. */
@@ -88,14 +88,9 @@ function inFolder(folder: string, path: string): string {
 }
 
 /** The command as it runs now: values in the environment (shell), or in the arguments. */
-export function fillCommand(template: CommandTemplate, context: ActionContext, stopAtFirstFailure: boolean): { command: Command; env: Record<string, string> } {
+function fillCommand(template: CommandTemplate, context: ActionContext, stopAtFirstFailure: boolean): { command: Command; env: Record<string, string> } {
   if (template.kind === 'arguments') return { command: template.arguments.map((part) => fillText(part, context)) as [string, ...string[]], env: {} };
   const { text, names } = template.shell;
   const env = Object.fromEntries(names.map((name, i) => [`TUTTI_${i + 1}`, asText(resolveName(name, context))]));
   return { command: stopAtFirstFailure && text.trim().includes('\n') ? `set -e\n${text}` : text, env };
-}
-
-/** All names in a command, for the check of its templates. */
-export function commandNames(template: CommandTemplate): readonly string[] {
-  return template.kind === 'shell' ? template.shell.names : template.arguments.flatMap(templateNames);
 }

@@ -1,4 +1,4 @@
-import type { ComponentType, Value } from '../../components/model.ts';
+import type { ComponentType } from '../../components/model.ts';
 import { didYouMean, error, type Diagnostic, type Where } from '../../diagnostic.ts';
 import type { AssemblyFile } from '../schema.ts';
 import type { Path, Source } from './source.ts';
@@ -38,9 +38,6 @@ export function hint(reading: Reading, name: string, candidates: () => Iterable<
 
 /** Every component type by name; null for one that is known but cannot be used. */
 export type Types = ReadonlyMap<string, ComponentType | null>;
-
-/** What `with:` of a component says. */
-export type Parameters = Readonly<Record<string, Value>>;
 
 /** A map from names to places in the text that looks a place up only when somebody asks for it. */
 export class WhereMap implements ReadonlyMap<string, Where> {
