@@ -233,7 +233,7 @@ export function nonEmpty<T>(tape: Tape, of: readonly T[], percent: number): T[] 
 }
 
 /** The scenario with a text that fast-check prints: what is needed to write the case down by hand. */
-export function shown(scenario: Scenario): Scenario {
+function shown(scenario: Scenario): Scenario {
   const text = () => [
     ...[...scenario.types.values()].map((t) => `${t.name}: ${JSON.stringify({ transitions: t.transitions, groups: t.groups, switches: t.switches, ports: t.ports })}`),
     `components: ${scenario.components.map((c) => `${c.name}: ${c.type}`).join(', ')}`,
@@ -241,5 +241,9 @@ export function shown(scenario: Scenario): Scenario {
     ...scenario.programs.map((p) => `program: ${p.map(textOf).join('; ')}`),
     `luck ${scenario.luck}${scenario.failures ? ', with failures' : ''}`,
   ].join('\n');
-  return Object.defineProperty(scenario, fc.toStringMethod, { value: text });
+  return shownAs(scenario, text);
+}
+
+export function shownAs<T extends object>(value: T, text: () => string): T {
+  return Object.defineProperty(value, fc.toStringMethod, { value: text });
 }

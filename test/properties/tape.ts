@@ -34,6 +34,11 @@ export class Tape {
     return of[this.draw(of.length)]!;
   }
 
+  /** A tape of its own with what is left, from its beginning each time it is asked for. */
+  rest(): Tape {
+    return new Tape(this.#numbers.slice(this.#next));
+  }
+
   some<T>(of: readonly T[], percent: number): T[] {
     return of.filter(() => this.chance(percent));
   }
