@@ -8,7 +8,7 @@ import { wiringChecks } from './check/wiring.ts';
 import type { Assembly } from './model.ts';
 
 export { checkProgram, expandCalls, type Situation } from './check/programs.ts';
-export { lifeCycle, type LifeCycle } from './check/life-cycle.ts';
+export { lifeCycle } from './check/life-cycle.ts';
 export type { NamedCheck, TypeCheck } from './check/named.ts';
 
 /**

@@ -104,6 +104,11 @@ describe('connections', () => {
     expect(connectionsOf(`${three}wire: unique`)).toEqual(['a.http -> web.http', 'b.http -> web.http']);
     expect(connectionsOf('components: { x: server, y: server, a: client }\nwire: unique')).toEqual([]);
   });
+  it('wire: unique connects nobody to itself', () => {
+    const chain = 'types: { agent: { places: [on], ports: { parent: { use: agent, boundTo: on }, agent: { provide: agent, boundTo: on } } } }\n';
+    expect(connectionsOf(`${chain}components: { a: agent }\nwire: unique`)).toEqual([]);
+    expect(connectionsOf(`${chain}components: { a: agent, b: agent }\nwire: unique`)).toEqual(['a.parent -> b.agent', 'b.parent -> a.agent']);
+  });
   it('wire: unique keeps what is connected by name', () => {
     expect(connectionsOf('components: { x: server, y: server, a: client }\nconnections: [a.http -> y.http]\nwire: unique')).toEqual(['a.http -> y.http']);
   });

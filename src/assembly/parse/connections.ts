@@ -21,7 +21,7 @@ export const isUser = (kind: PortKind): boolean => kind === 'use' || kind === 'd
 export const interfaceOf = (name: string, port: Port): string => port.interface ?? name;
 
 /** Whether a user's port can be connected to a provider's without being told so by name. */
-export function fits(useName: string, use: Port, provideName: string, provide: Port): boolean {
+function fits(useName: string, use: Port, provideName: string, provide: Port): boolean {
   return partner[use.kind] === provide.kind && interfaceOf(useName, use) === interfaceOf(provideName, provide);
 }
 

@@ -18,7 +18,7 @@ const unitDepth: Readonly<Record<string, number>> = { hosts: 2, types: 2, compon
 
 /** What zod found, in plain words: UNKNOWN_KEY, MISSING_KEY, BAD_NAME, WRONG_SHAPE. */
 export function shapeProblems(source: Source, issues: readonly Issue[]): ShapeProblems {
-  const flat = issues.flatMap((issue) => flatten(issue, [], source.value));
+  const flat = issues.flatMap((issue) => flatten(issue, []));
   const broken = new Set(flat.filter(({ issue }) => issue.code !== 'unrecognized_keys').map(({ path }) => path.slice(0, unitDepth[String(path[0])] ?? 1).join('/')));
   // `tpe: web`: the unknown key says it all, the missing one would say it again.
   const meant = new Set(flat.flatMap(({ issue, path }) => (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => pathText([...path, nearest(key, issue.message.split(' ')) ?? ''])) : [])));
@@ -80,14 +80,14 @@ function hintFor(path: Path, key: string): string | undefined {
 }
 
 /** A union's issue stands for one of its branches: the one that the author had most likely in mind. */
-function flatten(issue: Issue, before: Path, root: unknown): { issue: Issue; path: Path }[] {
+function flatten(issue: Issue, before: Path): { issue: Issue; path: Path }[] {
   const path = [...before, ...(issue.path as (string | number)[])];
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ issue, path }];
   const branches = issue.errors.map((branch) => ({ branch, cost: branch.reduce((sum, inner) => sum + costOf(inner), 0) }));
   const best = branches.reduce((a, b) => (b.cost < a.cost ? b : a));
   // No branch has even the right kind of value, or two would do as well: the union says itself what is expected.
   if (best.cost >= 1000 || branches.filter(({ cost }) => cost === best.cost).length > 1) return [{ issue, path }];
-  return best.branch.flatMap((inner) => flatten(inner, path, root));
+  return best.branch.flatMap((inner) => flatten(inner, path));
 }
 
 /** How far a branch is from what was written: a key that is nearly right says most. */
