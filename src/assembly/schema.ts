@@ -38,7 +38,7 @@ const command = z
   .union([text('a command'), list(text('an argument'), 'a list of arguments').min(1, { error: 'a program and its arguments' })], {
     error: 'a command: a text for /bin/sh, or a list of a program and its arguments',
   })
-  .meta({ description: 'A text for /bin/sh, or a list: a program and its arguments, without a shell. Templates such as {{host.address}} are replaced when it runs; in a shell text their values stay data.' });
+  .meta({ description: 'A text for /bin/sh (of several lines: it stops at the first that fails), or a list: a program and its arguments, without a shell. Templates such as {{host.address}} are replaced when it runs; in a shell text their values stay data.' });
 
 const file = z
   .union(
@@ -65,7 +65,7 @@ const transitionKeys = {
 const transition = keys('a transition: {from, to, behaviour, …}', {
   ...transitionKeys,
   files: list(file, 'a list of files').optional().meta({ description: 'Files to place first.' }),
-  run: command.optional().meta({ description: 'A command to run to its end; a non-zero exit code is a failure. A text of several lines stops at the first that fails.' }),
+  run: command.optional().meta({ description: 'A command to run to its end; a non-zero exit code is a failure.' }),
   kill: oneOrMore('the name of a transition').optional().meta({ description: 'Ends the daemons that these transitions started with `script`.' }),
   script: command.optional().meta({ description: 'A daemon to start: it goes on after the transition, under its name.' }),
   ready: command.optional().meta({ description: 'A question asked again and again until its exit code is 0.' }),

@@ -50,16 +50,16 @@ export function yamlAction(transition: string, steps: YamlSteps, folder: string)
     }
     let output = '';
     if (run) {
-      const { command, env } = fillCommand(run, context, true);
+      const { command, env } = fillCommand(run, context);
       output = (await context.run(command, { env, ...place, ...limit })).stdout.trimEnd();
     }
     for (const started of kill ?? []) await context.killScript(started);
     if (script) {
-      const { command, env } = fillCommand(script, context, false);
+      const { command, env } = fillCommand(script, context);
       await context.startScript(transition, command, { env });
     }
     if (ready) {
-      const { command, env } = fillCommand(ready, context, false);
+      const { command, env } = fillCommand(ready, context);
       const isReady = async (): Promise<boolean> => (await context.ask(command, { env, allowFailure: true, ...place })).exitCode === 0;
       await context.waitUntil(`"${transition}" is ready`, isReady, { ...limit, ...(script ? { alive: transition } : {}) });
     }
@@ -70,7 +70,7 @@ export function yamlAction(transition: string, steps: YamlSteps, folder: string)
 /** A probe that is a command: a non-zero exit code means that the place is no longer true. */
 export function yamlProbe(command: CommandTemplate): Probe {
   return async (context) => {
-    const filled = fillCommand(command, context, false);
+    const filled = fillCommand(command, context);
     const { exitCode, stderr, stdout } = await context.ask(filled.command, { env: filled.env, allowFailure: true });
     if (exitCode !== 0) throw new Error(`exit code ${exitCode}${(stderr || stdout).trim() === '' ? '' : `: ${(stderr || stdout).trim().split('\n').at(-1)}`}`);
   };
@@ -87,10 +87,10 @@ function inFolder(folder: string, path: string): string {
   return path.startsWith('/') || folder === '' ? path : `${folder.replace(/\/+$/, '')}/${path}`;
 }
 
-/** The command as it runs now: values in the environment (shell), or in the arguments. */
-function fillCommand(template: CommandTemplate, context: ActionContext, stopAtFirstFailure: boolean): { command: Command; env: Record<string, string> } {
+/** The command as it runs now: values in the environment (shell), or in the arguments. A failure in the middle of a shell text is a failure of the whole. */
+function fillCommand(template: CommandTemplate, context: ActionContext): { command: Command; env: Record<string, string> } {
   if (template.kind === 'arguments') return { command: template.arguments.map((part) => fillText(part, context)) as [string, ...string[]], env: {} };
   const { text, names } = template.shell;
   const env = Object.fromEntries(names.map((name, i) => [`TUTTI_${i + 1}`, asText(resolveName(name, context))]));
-  return { command: stopAtFirstFailure && text.trim().includes('\n') ? `set -e\n${text}` : text, env };
+  return { command: text.trim().includes('\n') ? `set -e\n${text}` : text, env };
 }

@@ -45,6 +45,13 @@ describe('assemblies that were not read from a text are checked as well', () => 
     expect(check(made({ types: new Map([['t', bad]]) }))).toEqual([]);
     expect(codes(check(made({ types: new Map([['t', bad]]), components: [component('x', 't')] })))).toEqual(['UNREACHABLE_PLACE']);
   });
+  it('a port for which a program connects more is not short of providers', () => {
+    const components = [component('q', 'quorum'), component('m', 'member'), component('n', 'member')];
+    const connections = [connection('q.member -> m.member')];
+    const later: Program = { name: 'p', instructions: [{ kind: 'connect', connection: connection('q.member -> n.member') }] };
+    expect(codes(check(made({ components, connections })))).toEqual(['TOO_FEW_PROVIDERS']);
+    expect(check(made({ components, connections, programs: new Map([['p', later]]) }))).toEqual([]);
+  });
   it('a port that a program connects is not left over', () => {
     const components = [component('a', 'client'), component('s', 'server')];
     const later: Program = { name: 'p', instructions: [{ kind: 'connect', connection: connection('a.http -> s.http') }] };
@@ -65,6 +72,11 @@ describe('life cycles', () => {
     const chooser = (cases: unknown): ComponentType => typeOf({ places: ['ask', 'l', 'r'], transitions: { tl: { from: 'ask', to: 'l', behaviour: 'go' }, tr: { from: 'ask', to: 'r', behaviour: 'go' } }, switches: { ask: { port: 'x', cases } }, ports: { x: { kind: 'data-use', boundTo: 'ask' } } });
     expect([...lifeCycle(chooser([{ below: 5, take: 'tl' }, { otherwise: 'tr' }])).rests].sort()).toEqual(['ask', 'l', 'r']);
     expect([...lifeCycle(chooser([{ below: 5, take: ['tl', 'tr'] }])).entered].sort()).toEqual(['ask', 'l', 'r']);
+  });
+  it('nothing follows a behaviour that hangs', () => {
+    const { rests, stuck } = lifeCycle(typeOf({ places: ['off', 'a', 'b', 'c'], transitions: { x: { from: 'off', to: 'a', behaviour: 'go' }, y: { from: 'off', to: 'b', behaviour: 'go' }, z: { from: 'c', to: 'b', behaviour: 'go' } } }));
+    expect([...rests]).toEqual(['off']);
+    expect(stuck).toEqual([{ behaviour: 'go', from: ['off'], place: 'b', arrived: ['y'], missing: ['z'] }]);
   });
   it('a join is complete when it is, and dock sets are alternatives', () => {
     const join = (dockSet?: string): ComponentType => typeOf({ places: ['off', 'side', 'on'], transitions: { a: { from: 'off', to: 'on', behaviour: 'go' }, b: { from: 'off', to: 'on', behaviour: 'go' }, rest: { from: 'on', to: 'side', behaviour: 'rest' }, back: { from: 'side', to: 'on', behaviour: 'go', ...(dockSet ? { dockSet } : {}) } } });
@@ -118,6 +130,11 @@ describe('I7: a program against the situation in which it begins', () => {
         { kind: 'waitAll' },
       ),
     ).toEqual([]);
+  });
+  it('what was connected or disconnected after a first delete counts for the next', () => {
+    const first: Instruction[] = [{ kind: 'add', component: component('n', 'server') }, { kind: 'delete', component: 'n' }];
+    expect(problems(...first, { kind: 'disconnect', connection: connection('c.http -> s.http') }, { kind: 'delete', component: 's' })).toEqual([]);
+    expect(problems(...first, { kind: 'disconnect', connection: connection('c.http -> s.http') }, { kind: 'connect', connection: connection('c.address -> s.address') }, { kind: 'delete', component: 'c' })).toEqual(['STILL_CONNECTED']);
   });
   it('neither the situation nor the assembly is changed', () => {
     problems({ kind: 'disconnect', connection: connection('c.http -> s.http') }, { kind: 'delete', component: 's' });

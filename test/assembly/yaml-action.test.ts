@@ -159,6 +159,7 @@ ports: { peers: { data-use: peers, boundTo: up, atLeast: all }, secret: { data-u
   });
   it('a text of several lines stops at its first failure; `on` runs it elsewhere', async () => {
     expect(await play('places: [off, on]\ntransitions: { up: { from: off, to: on, behaviour: deploy, on: head, run: "false\\ntrue" } }', 'up')).toEqual(['run "set -e\\nfalse\\ntrue" within 600000 on head']);
+    expect(await play('places: [off, on]\ntransitions: { up: { from: off, to: on, behaviour: deploy, ready: "a\\nb" } }', 'up')).toContain('ask "set -e\\na\\nb"');
   });
   it('data of a service are written by whatever enters a place where it is provided', async () => {
     const text = `places: [off, on, paused]

@@ -108,7 +108,6 @@ function followProgram(assembly: Pick<Assembly, 'types' | 'programs' | 'hosts'>,
         if (on !== 'local' && !hosts.has(on)) diagnostics.push(error('UNKNOWN_HOST', 'Unknown host', `"${name}" is to be on "${on}", which is no host.${didYouMean(on, hosts)}`, where));
         if (components.has(name)) diagnostics.push(error('ALREADY_THERE', 'Two components of one name', `"${name}" is there already${when}. Delete it before, or choose another name.`, where));
         else components.set(name, type);
-        deleted.delete(name);
         break;
       }
       case 'delete': {
