@@ -47,10 +47,11 @@ describe(`replay (SEED=${seed} RUNS=${runs})`, () => {
 
   test('D1: a state that was saved and restored goes on as if nothing had been', () => holds(scenarios, (s) => isRestored(s)), 120_000);
 
-  test.each<[string, (records: readonly JournalRecord[]) => readonly JournalRecord[]]>([
-    ['the replay drops its last event', (r) => r.slice(0, -1)],
-    ['the replay drops one on the way', (r) => r.filter((_, i) => i !== Math.ceil(r.length / 2) || i === 0)],
-  ])('test of the test: it is found out when %s', (_, kept) => isCaught(scenarios, (s) => isReplayed(s, kept), /leads elsewhere|./), 120_000);
+  test.each<[string, (records: readonly JournalRecord[]) => readonly JournalRecord[], RegExp]>([
+    ['the replay drops its last event', (r) => r.slice(0, -1), /leads elsewhere/],
+    // What follows may not even fit.
+    ['the replay drops one on the way', (r) => r.filter((_, i) => i !== Math.ceil(r.length / 2) || i === 0), /leads elsewhere|undefined|no component/],
+  ])('test of the test: it is found out when %s', (_, kept, why) => isCaught(scenarios, (s) => isReplayed(s, kept), why), 120_000);
 
   test('test of the test: it is found out when a snapshot forgets which places were left', () => isCaught(scenarios, (s) => isRestored(s, forgetLeft), /restored elsewhere/), 120_000);
 });

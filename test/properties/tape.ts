@@ -61,7 +61,7 @@ export function holds<T>(arbitrary: fc.Arbitrary<T>, predicate: (value: T) => vo
  * @param why what the failure must say
  */
 export function isCaught<T>(arbitrary: fc.Arbitrary<T>, predicate: (value: T) => void, why: RegExp): void {
-  const tries = Math.max(runs, 2000);
+  const tries = 20_000;
   const result = fc.check(fc.property(arbitrary, (value) => predicate(value)), { seed, numRuns: tries, endOnFailure: true });
   if (!result.failed) throw new Error(`the property holds under broken rules (seed ${seed}, ${tries} cases): it tests nothing`);
   const said = String((result.errorInstance as Error | undefined)?.message);
