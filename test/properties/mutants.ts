@@ -49,3 +49,9 @@ export function endsOtherwise(change: (state: ComponentState) => ComponentState)
     },
   };
 }
+
+/** The object without one of its keys. */
+export function without<T extends object, K extends keyof T>(object: T, key: K): Omit<T, K> {
+  const { [key]: _gone, ...rest } = object;
+  return rest;
+}

@@ -25,7 +25,7 @@ interface Component {
 }
 
 /** What a rule of the semantics forbids, and happened; or asks for, and did not. */
-export class Violation extends Error {}
+class Violation extends Error {}
 
 const forbid = (wrong: boolean, rule: string, what: () => string) => {
   if (wrong) throw new Violation(`${rule}: ${what()}`);

@@ -12,7 +12,7 @@ export interface Rules {
 
 export const trueRules: Rules = { createAssembly, step };
 
-export interface Observer {
+interface Observer {
   /** `event` is undefined for the assembly's creation. */
   (step: Step, event: Event | undefined): void;
 }

@@ -75,7 +75,7 @@ export function anyScenario(tape: Tape): Scenario {
  * A type whose provide ports, once active, stay so, and whose places are entered in one way: nothing in it depends on who is first. Each provide
  * port is bound to a group that no transition leaves; joins have one dock set a behaviour; data comes from `source` alone, which knows one value.
  */
-export function calmType(tape: Tape, name: string, options: { readonly switches: boolean }): ComponentType {
+function calmType(tape: Tape, name: string, options: { readonly switches: boolean }): ComponentType {
   const type = anyType(tape, name);
   const transitions = Object.fromEntries(Object.entries(type.transitions).map(([t, { from, to, behaviour }]) => [t, { from, to, behaviour }]));
   const groups: Record<string, readonly string[]> = { ...type.groups };
@@ -115,7 +115,7 @@ export function calmScenario(options: { readonly switches: boolean }): (tape: Ta
       const isData = c.provide.component === 'source';
       if (isData ? tape.chance(80) : order(c.provide.component) < order(c.use.component) ? tape.chance(80) : tape.chance(3)) world.connect(c);
     }
-    const pushes = components.flatMap((c) => [...range(tape.between(1, 2), '').map(() => c)]).map((c): Instruction => ({ kind: 'pushBehaviour', component: c.name, behaviour: tape.one(types.get(c.type)!.behaviours) }));
+    const pushes = components.flatMap((c) => range(tape.between(1, 2), '').map(() => c)).map((c): Instruction => ({ kind: 'pushBehaviour', component: c.name, behaviour: tape.one(types.get(c.type)!.behaviours) }));
     return shown({ types, components, connections: world.connections, programs: [[...pushes, { kind: 'waitAll' }]], luck: tape.draw(10_000), failures: false });
   };
 }
@@ -210,7 +210,7 @@ export function lot(luck: number, words: string, below: number): number {
   return ((hash ^ (hash >>> 13)) >>> 0) % below;
 }
 
-export const failure: Failure = { reason: 'error', message: 'as the dice fell' };
+const failure: Failure = { reason: 'error', message: 'as the dice fell' };
 
 /** What a try takes and gives: 0 to 4 seconds, often 0; a value for each data-provide port that depends on component and port alone. */
 export function fate(scenario: Scenario, type: ComponentType, action: { component: string; transition: string; execution: number; attempt: number }): { durationMs: number; outcome: Outcome } {
@@ -224,10 +224,10 @@ export function fate(scenario: Scenario, type: ComponentType, action: { componen
 
 // ---- small things -----------------------------------------------------------------------------
 
-export const spec = (name: string, type: string): ComponentSpec => ({ name, type, on: 'local', with: {} });
-export const range = (n: number, prefix: string): string[] => Array.from({ length: n }, (_, i) => `${prefix}${i}`);
+const spec = (name: string, type: string): ComponentSpec => ({ name, type, on: 'local', with: {} });
+const range = (n: number, prefix: string): string[] => Array.from({ length: n }, (_, i) => `${prefix}${i}`);
 
-export function nonEmpty<T>(tape: Tape, of: readonly T[], percent: number): T[] {
+function nonEmpty<T>(tape: Tape, of: readonly T[], percent: number): T[] {
   const some = tape.some(of, percent);
   return some.length > 0 ? some : [tape.one(of)];
 }
