@@ -6,7 +6,7 @@ import { play, trueRules, type Rules } from './play.ts';
 import { calmScenario, type Scenario } from './scenarios.ts';
 import { drawn, holds, isCaught, runs, seed } from './tape.ts';
 
-const scenarios = drawn(calmScenario({ switches: true }));
+const scenarios = drawn(calmScenario);
 
 const endOf = (state: AssemblyState): string => JSON.stringify([...state.members].map(([name, { state: c }]) => [name, Object.entries(markingOf(c)).sort(), c.behaviour, c.queue, c.published]));
 

@@ -15,10 +15,16 @@ export interface Scenario {
   readonly failures: boolean;
 }
 
-const elements = (type: Pick<ComponentType, 'places' | 'transitions' | 'groups'>) => [...type.places, ...Object.keys(type.transitions), ...Object.keys(type.groups)];
+const elements = (type: Skeleton) => [...type.places, ...Object.keys(type.transitions), ...Object.keys(type.groups)];
+
+type Skeleton = Pick<ComponentType, 'places' | 'behaviours' | 'transitions' | 'groups'>;
 
 /** Any valid type: forks, joins with dock sets, cycles, groups, switches, several behaviours, ports of all kinds. Most of them get stuck somewhere. */
 export function anyType(tape: Tape, name: string): ComponentType {
+  return withPorts(tape, name, anySkeleton(tape));
+}
+
+function anySkeleton(tape: Tape): Skeleton {
   const places = range(tape.between(2, 5), 'p');
   const behaviours = range(tape.between(1, 3), 'b');
   const transitions: Record<string, Transition> = {};
@@ -34,7 +40,35 @@ export function anyType(tape: Tape, name: string): ComponentType {
       if (tape.chance(70)) from = tape.chance(70) ? to : tape.one(places);
     }
   }
-  const groups = Object.fromEntries(range(tape.draw(3), 'g').map((g) => [g, nonEmpty(tape, places, 50)]));
+  return { places, behaviours, transitions, groups: anyGroups(tape, places) };
+}
+
+/** One that comes to its end: from place to place, with forks and joins that close, and a second behaviour that goes round at the end. */
+function wholeSkeleton(tape: Tape): Skeleton {
+  const places = range(tape.between(2, 6), 'p');
+  const transitions: Record<string, Transition> = {};
+  const add = (from: number, to: number, behaviour = 'b0') => {
+    transitions[`t${Object.keys(transitions).length}`] = { from: places[from]!, to: places[to]!, behaviour };
+  };
+  for (let i = 0; i < places.length - 1;) {
+    if (i + 3 < places.length && tape.chance(50)) {
+      for (const [from, to] of [[i, i + 1], [i, i + 2], [i + 1, i + 3], [i + 2, i + 3]] as const) add(from, to);
+      i += 3;
+    } else {
+      for (let n = tape.between(1, 2); n > 0; n--) add(i, i + 1);
+      i++;
+    }
+  }
+  add(places.length - 1, places.length - 1, 'b1');
+  return { places, behaviours: ['b0', 'b1'], transitions, groups: anyGroups(tape, places) };
+}
+
+function anyGroups(tape: Tape, places: readonly string[]): Record<string, string[]> {
+  return Object.fromEntries(range(tape.draw(3), 'g').map((g) => [g, nonEmpty(tape, places, 50)]));
+}
+
+function withPorts(tape: Tape, name: string, skeleton: Skeleton): ComponentType {
+  const { places, behaviours, transitions, groups } = skeleton;
   const ports: Record<string, Port> = {};
   const switches: Record<string, { port: string; cases: SwitchCase[] }> = {};
   const bind = (port: string, kind: Port['kind'], to: readonly string[], more: Partial<Port> = {}) => {
@@ -42,7 +76,7 @@ export function anyType(tape: Tape, name: string): ComponentType {
   };
   for (const u of range(tape.draw(3), 'u')) {
     const atLeast = tape.one<Port['atLeast']>([undefined, undefined, 1, 2, 'all']);
-    bind(u, 'use', nonEmpty(tape, elements({ places, transitions, groups }), 12), { ...(atLeast === undefined ? {} : { atLeast }), ...(tape.chance(25) ? { optional: true } : {}) });
+    bind(u, 'use', nonEmpty(tape, elements(skeleton), 12), { ...(atLeast === undefined ? {} : { atLeast }), ...(tape.chance(25) ? { optional: true } : {}) });
   }
   for (const s of range(tape.draw(3), 's')) bind(s, 'provide', nonEmpty(tape, [...places, ...Object.keys(groups)], 45));
   for (const o of range(tape.draw(2), 'o')) bind(o, 'data-provide', nonEmpty(tape, [...places, ...Object.keys(groups)], 40));
@@ -75,8 +109,7 @@ export function anyScenario(tape: Tape): Scenario {
  * A type whose provide ports, once active, stay so, and whose places are entered in one way: nothing in it depends on who is first. Each provide
  * port is bound to a group that no transition leaves; joins have one dock set a behaviour; data comes from `source` alone, which knows one value.
  */
-function calmType(tape: Tape, name: string, options: { readonly switches: boolean }): ComponentType {
-  const type = anyType(tape, name);
+function calmType(tape: Tape, type: ComponentType, options: { readonly switches: boolean }): ComponentType {
   const transitions = Object.fromEntries(Object.entries(type.transitions).map(([t, { from, to, behaviour }]) => [t, { from, to, behaviour }]));
   const groups: Record<string, readonly string[]> = { ...type.groups };
   const ports: Record<string, Port> = {};
@@ -94,30 +127,33 @@ function reachable(from: string, transitions: readonly { readonly from: string; 
   return found;
 }
 
-/** Knows one value after its only transition. */
+/** Knows one value after its only transition, and serves then. */
 const source: ComponentType = {
   name: 'source', places: ['off', 'known'], initialPlace: 'off', behaviours: ['b0'], groups: {}, switches: {}, probes: {}, parameters: {},
-  transitions: { find: { from: 'off', to: 'known', behaviour: 'b0' } }, ports: { o: { kind: 'data-provide', boundTo: ['known'] } },
+  transitions: { find: { from: 'off', to: 'known', behaviour: 'b0' } }, ports: { o: { kind: 'data-provide', boundTo: ['known'] }, s: { kind: 'provide', boundTo: ['known'] } },
 };
 
-/**
- * An assembly without races, and one program that pushes behaviours to everybody and waits for nothing on the way.
- * Users are declared after their providers, so that many of these assemblies reach the end.
- */
-export function calmScenario(options: { readonly switches: boolean }): (tape: Tape) => Scenario {
-  return (tape) => {
-    const types = new Map([['source', source], ...range(tape.between(1, 3), 'T').map((name) => [name, calmType(tape, name, options)] as const)]);
-    const components = [spec('source', 'source'), ...range(tape.between(2, 6), 'c').map((name) => spec(name, tape.one([...types.keys()].slice(1))))];
-    const world = new World(types);
-    for (const c of components) world.add(c);
-    const order = (name: string) => components.findIndex((c) => c.name === name);
-    for (const c of world.possible()) {
-      const isData = c.provide.component === 'source';
-      if (isData ? tape.chance(80) : order(c.provide.component) < order(c.use.component) ? tape.chance(80) : tape.chance(3)) world.connect(c);
-    }
-    const pushes = components.flatMap((c) => range(tape.between(1, 2), '').map(() => c)).map((c): Instruction => ({ kind: 'pushBehaviour', component: c.name, behaviour: tape.one(types.get(c.type)!.behaviours) }));
-    return shown({ types, components, connections: world.connections, programs: [[...pushes, { kind: 'waitAll' }]], luck: tape.draw(10_000), failures: false });
-  };
+/** An assembly without races: one program pushes behaviours to everybody and waits for nothing on the way. Most of them get stuck somewhere. */
+export function calmScenario(tape: Tape): Scenario {
+  const types = range(tape.between(1, 3), 'T').map((name) => calmType(tape, anyType(tape, name), { switches: true }));
+  return pushAll(tape, types, 80);
+}
+
+/** One of which most come to their end: every branch is joined, users are declared after their providers, and no switch chooses by what nobody foresees. */
+export function wholeScenario(tape: Tape): Scenario {
+  const types = range(tape.between(1, 3), 'T').map((name) => calmType(tape, withPorts(tape, name, wholeSkeleton(tape)), { switches: false }));
+  return pushAll(tape, types, 95);
+}
+
+function pushAll(tape: Tape, drawnTypes: readonly ComponentType[], connected: number): Scenario {
+  const types = new Map([source, ...drawnTypes].map((type) => [type.name, type]));
+  const components = [spec('source', 'source'), ...range(tape.between(2, 6), 'c').map((name) => spec(name, tape.one(drawnTypes).name))];
+  const world = new World(types);
+  for (const c of components) world.add(c);
+  const order = (name: string) => components.findIndex((c) => c.name === name);
+  for (const c of world.possible()) if (tape.chance(order(c.provide.component) < order(c.use.component) ? connected : 2)) world.connect(c);
+  const pushes = components.flatMap((c) => ['b0', ...tape.some([tape.one(types.get(c.type)!.behaviours)], 60)].map((behaviour): Instruction => ({ kind: 'pushBehaviour', component: c.name, behaviour })));
+  return shown({ types, components, connections: world.connections, programs: [[...pushes, { kind: 'waitAll' }]], luck: tape.draw(10_000), failures: false });
 }
 
 /** Components and connections as the instructions so far leave them: what is drawn from it is valid (I7). */

@@ -52,8 +52,8 @@ export function drawn<T>(build: (tape: Tape) => T): fc.Arbitrary<T> {
 }
 
 /** Asserts a property over `runs` cases from `seed`. */
-export function holds<T>(arbitrary: fc.Arbitrary<T>, predicate: (value: T) => void, options: { readonly runs?: number } = {}): void {
-  fc.assert(fc.property(arbitrary, (value) => predicate(value)), { seed, numRuns: options.runs ?? runs });
+export function holds<T>(arbitrary: fc.Arbitrary<T>, predicate: (value: T) => void): void {
+  fc.assert(fc.property(arbitrary, (value) => predicate(value)), { seed, numRuns: runs });
 }
 
 /**
