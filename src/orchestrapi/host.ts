@@ -8,7 +8,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Given on standard input; without it standard input is empty. */
   readonly input?: string;
-  /** Default: the host's work folder. */
+  /** Absolute or relative to the work folder, and by default that one. A folder that is missing below the work folder is made. */
   readonly cwd?: string;
   /** Aborting kills the process group. */
   readonly signal?: AbortSignal;
@@ -43,6 +43,7 @@ export interface Script {
   readonly command: Command;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** As `RunOptions.cwd`. */
   readonly cwd?: string;
   /** After this time the script's process group is killed, by the host itself. Default: none. */
   readonly timeoutMs?: number;
@@ -138,6 +139,7 @@ export interface StepOptions {
   readonly timeoutMs?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** Absolute or relative to the component's folder (on the host where it runs), and by default that one. */
   readonly cwd?: string;
   /** A non-zero exit code is returned instead of thrown. */
   readonly allowFailure?: boolean;

@@ -1,14 +1,17 @@
-import { existsSync } from 'node:fs';
-import { link, mkdir, open, readFile, rm, unlink, writeFile, type FileHandle } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { isUtf8 } from 'node:buffer';
+import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { error, exitCodes, TuttiError } from '../diagnostic.ts';
-import { bootId, startTimeOf } from './process.ts';
+import { inWords } from './errno.ts';
+import { takeLock, type Owner } from './lock-file.ts';
 
-/** A line of a journal: an object with a `kind`. What the kinds mean is the caller's. */
+/** A line of a journal. What stands in it beside its kind is the caller's. */
 interface Line {
   readonly kind: string;
 }
+
+/** The format that this version writes, and the only one that it reads: the first record says it. */
+const format = 1;
 
 /** An append-only file of JSON lines, and the lock of the one who appends. */
 export interface JournalFile<R extends Line> {
@@ -22,16 +25,23 @@ export interface JournalFile<R extends Line> {
 
 /**
  * Opens a journal, or begins one. A last record torn by a crash is cut off.
- * @throws TuttiError JOURNAL_LOCKED while another controller lives; JOURNAL_CORRUPT or JOURNAL_FOREIGN for a file that is not a journal, with the line
+ * @throws TuttiError JOURNAL_LOCKED while another controller lives; JOURNAL_CORRUPT or JOURNAL_FOREIGN for a file that is not a journal, with the line;
+ * JOURNAL_UNWRITABLE
+ * @example const journal: Journal = await openJournal('.tutti/diet/journal.jsonl')
  */
 export async function openJournal<R extends Line>(path: string): Promise<JournalFile<R>> {
-  await mkdir(dirname(path), { recursive: true });
-  const unlock = await lock(path);
+  const unlock = await inOurWords(path, async () => {
+    await mkdir(dirname(path), { recursive: true });
+    return takeLock(`${path}.lock`);
+  });
+  if (typeof unlock !== 'function') throw locked(path, unlock);
   let file: FileHandle | undefined;
   try {
-    const { records, wholeBytes } = existsSync(path) ? parseJournal<R>(path, await readFile(path)) : { records: [], wholeBytes: 0 };
-    file = await open(path, 'a', 0o600);
-    await file.truncate(wholeBytes);
+    const bytes = await contentOf(path);
+    const { records, wholeBytes } = parseJournal<R>(path, bytes ?? Buffer.alloc(0));
+    file = await inOurWords(path, () => open(path, 'a', 0o600));
+    if (bytes === undefined) await syncFolder(dirname(path));
+    else if (bytes.length > wholeBytes) await file.truncate(wholeBytes);
     return appender(path, file, records, wholeBytes, unlock);
   } catch (failure) {
     await file?.close();
@@ -40,9 +50,24 @@ export async function openJournal<R extends Line>(path: string): Promise<Journal
   }
 }
 
-/** The records of a journal, whoever holds its lock; a record that is being written is left out. @throws TuttiError JOURNAL_CORRUPT, JOURNAL_FOREIGN */
+/** The records of a journal, whoever holds its lock; a record that is being written is left out. @throws TuttiError JOURNAL_CORRUPT, JOURNAL_FOREIGN; ENOENT */
 export async function readJournal<R extends Line>(path: string): Promise<readonly R[]> {
   return parseJournal<R>(path, await readFile(path)).records;
+}
+
+async function contentOf(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw unwritable(path, cause);
+  }
+}
+
+/** A new file is durable when its name in the folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  await using handle = await open(folder, 'r');
+  await handle.sync();
 }
 
 function appender<R extends Line>(path: string, file: FileHandle, records: readonly R[], wholeBytes: number, unlock: () => Promise<void>): JournalFile<R> {
@@ -63,7 +88,7 @@ function appender<R extends Line>(path: string, file: FileHandle, records: reado
         length += bytes.length;
         for (const { done } of batch) done.resolve();
       } catch (cause) {
-        broken ??= unwritable(path, cause as NodeJS.ErrnoException);
+        broken ??= unwritable(path, cause);
         // Half a batch must not stand before whatever is written when there is space again.
         await file.truncate(length).catch(() => {});
         for (const { done } of batch) done.reject(broken);
@@ -88,108 +113,70 @@ function appender<R extends Line>(path: string, file: FileHandle, records: reado
   };
 }
 
-function unwritable(path: string, cause: NodeJS.ErrnoException): TuttiError {
-  if (cause instanceof TuttiError) return cause;
-  const why = cause.code === 'ENOSPC' || cause.code === 'EDQUOT' ? 'no space is left on its device' : cause.code === 'EROFS' ? 'its file system is read-only' : cause.message;
-  return new TuttiError(error('JOURNAL_UNWRITABLE', 'The journal cannot be written', `${path}: ${why}. Nothing more was started; what runs goes on. Make room, then: tutti resume.`), exitCodes.failed, cause);
+async function inOurWords<T>(path: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+function unwritable(path: string, cause: unknown): TuttiError {
+  return new TuttiError(error('JOURNAL_UNWRITABLE', 'The journal cannot be written',
+    `${path}: ${inWords(cause)}. Nothing more was started; what runs goes on. Mend that, then: tutti resume.`), exitCodes.failed, cause);
+}
+
+function locked(path: string, owner: Owner | 'unknown'): TuttiError {
+  const who = owner === 'unknown'
+    ? `Its lock cannot be read. If nobody conducts it, remove ${path}.lock.`
+    : `Process ${owner.pid} on ${owner.host}, since ${owner.since}. Wait for its end, or interrupt it (Ctrl-C there, or: kill -INT ${owner.pid}). If that machine is gone for good, remove ${path}.lock.`;
+  return new TuttiError(error('JOURNAL_LOCKED', 'Another controller conducts this assembly', who), exitCodes.failed);
 }
 
 function parseJournal<R extends Line>(path: string, bytes: Buffer): { records: R[]; wholeBytes: number } {
   const records: R[] = [];
-  let from = 0, line = 0;
-  for (;;) {
+  const isText = isUtf8(bytes);
+  let from = 0;
+  for (let line = 1; ; line++) {
     const end = bytes.indexOf(10, from);
-    // Without its newline the last record was torn by a crash, or is being written.
-    if (end < 0) return { records, wholeBytes: from };
-    line++;
-    const text = bytes.toString('utf8', from, end);
-    let record: R | undefined;
-    try {
-      record = JSON.parse(text) as R;
-    } catch {
-      throw new TuttiError(error(line === 1 ? 'JOURNAL_FOREIGN' : 'JOURNAL_CORRUPT', line === 1 ? 'The file is not a journal' : 'The journal is corrupt',
-        `This line is not JSON, and it is not the last one. Restore the file, or move it away to begin anew (what runs on the hosts then belongs to nobody).`, { file: path, line, column: 1, text, length: Math.min(text.length, 40) }));
-    }
-    const isRecord = typeof record === 'object' && record !== null && typeof record.kind === 'string';
-    if (!isRecord || (line === 1) !== (record.kind === 'assembly')) {
-      throw new TuttiError(error('JOURNAL_FOREIGN', 'The file is not a journal', line === 1 ? 'A journal begins with a record of its assembly.' : 'This record is none of a journal.', { file: path, line, column: 1, text, length: Math.min(text.length, 40) }));
-    }
-    records.push(record);
+    if (end < 0) break;
+    const raw = bytes.subarray(from, end);
+    const text = raw.toString('utf8');
+    const why = isText || isUtf8(raw) ? whyNot(text, line) : { code: 'JOURNAL_CORRUPT', detail: 'This line is not text.' } as const;
+    if ('code' in why) throw notAJournal(why.code, why.detail, path, line, text);
+    records.push(why.record as unknown as R);
     from = end + 1;
   }
+  // Without its newline the last record was torn by a crash, or is being written. A file that is nothing but that must at least look like one: it will be cut.
+  const rest = bytes.toString('utf8', from, Math.min(bytes.length, from + beginning.length));
+  if (from === 0 && !beginning.startsWith(rest)) throw notAJournal('JOURNAL_FOREIGN', firstLine, path, 1, bytes.toString('utf8', 0, 200));
+  return { records, wholeBytes: from };
 }
 
-// ---- the lock ---------------------------------------------------------------------------------
+const beginning = '{"kind":"assembly"';
+const firstLine = 'A journal begins with a record of its assembly. Is this the right file?';
 
-interface Owner {
-  readonly pid: number;
-  readonly startTime: string;
-  readonly host: string;
-  readonly bootId: string;
-  readonly since: string;
-}
+type Verdict = { readonly record: Line } | { readonly code: 'JOURNAL_CORRUPT' | 'JOURNAL_FOREIGN'; readonly detail: string };
 
-/** Takes the lock of a journal; gives the function that gives it back. A lock whose owner is dead is taken over. */
-async function lock(journal: string): Promise<() => Promise<void>> {
-  const path = `${journal}.lock`;
-  const me: Owner = { pid: process.pid, startTime: startTimeOf(process.pid)!, host: hostname(), bootId: bootId(), since: new Date().toISOString() };
-  const mine = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
-  await writeFile(mine, JSON.stringify(me), { mode: 0o600 });
+/** The record in a line, or why it is none. */
+function whyNot(text: string, line: number): Verdict {
+  let value: Partial<Record<'kind' | 'format' | 'atMs' | 'event' | 'actions', unknown>> | null;
   try {
-    for (;;) {
-      try {
-        // A link is made whole or not at all, and never over another one.
-        await link(mine, path);
-        return () => rm(path, { force: true });
-      } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw unwritable(journal, cause as NodeJS.ErrnoException);
-      }
-      const text = await readFile(path, 'utf8').catch(() => undefined);
-      if (text === undefined) continue;
-      const owner = parseOwner(text);
-      if (owner && isLiving(owner)) {
-        throw new TuttiError(error('JOURNAL_LOCKED', 'Another controller conducts this assembly',
-          `Process ${owner.pid} on ${owner.host}, since ${owner.since}. Wait for its end, or interrupt it (Ctrl-C there, or: kill -INT ${owner.pid}).`), exitCodes.failed);
-      }
-      await takeOver(path, text);
-    }
-  } finally {
-    await rm(mine, { force: true });
-  }
-}
-
-/** Removes a dead owner's lock, unless somebody else has replaced it meanwhile: only one of several finds its own text in the file it moved away. */
-async function takeOver(path: string, text: string): Promise<void> {
-  const guard = `${path}.takeover`;
-  let handle: FileHandle;
-  try {
-    handle = await open(guard, 'wx');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    // Another one is at it. A guard left by a crash in just this moment is as old as nothing that lives.
-    const age = Date.now() - (await open(guard).then(async (f) => { const s = await f.stat(); await f.close(); return s.mtimeMs; }, () => Date.now()));
-    if (age > 5_000) await rm(guard, { force: true });
-    else await new Promise((resolve) => setTimeout(resolve, 20));
-    return;
-  }
-  try {
-    if ((await readFile(path, 'utf8').catch(() => undefined)) === text) await unlink(path);
-  } finally {
-    await handle.close();
-    await rm(guard, { force: true });
-  }
-}
-
-function parseOwner(text: string): Owner | undefined {
-  try {
-    return JSON.parse(text) as Owner;
+    value = JSON.parse(text) as typeof value;
   } catch {
-    return undefined;
+    return line === 1 ? { code: 'JOURNAL_FOREIGN', detail: firstLine } : { code: 'JOURNAL_CORRUPT', detail: 'This line is not JSON, and it is not the last one. Restore the file, or move it away to begin anew (what runs on the hosts then belongs to nobody).' };
   }
+  const isFirst = line === 1;
+  if (typeof value !== 'object' || value === null || (value.kind === 'assembly') !== isFirst) return { code: 'JOURNAL_FOREIGN', detail: isFirst ? firstLine : 'This record is none of this journal.' };
+  if (isFirst && value.format !== format) return { code: 'JOURNAL_FOREIGN', detail: `It has the format ${JSON.stringify(value.format)}; this version of tutti reads the format ${format}.` };
+  const isWhole = typeof value.atMs === 'number' && (isFirst || (value.kind === 'event' ? hasKind(value.event) : value.kind === 'began' && Array.isArray(value.actions)));
+  return isWhole ? { record: value as Line } : { code: 'JOURNAL_FOREIGN', detail: 'This record is none of a journal.' };
 }
 
-/** On another machine, or before a reboot of it, nobody can look: an owner of another host counts as living, one of another boot of this host as dead. */
-function isLiving(owner: Owner): boolean {
-  if (owner.host !== hostname()) return true;
-  return owner.bootId === bootId() && startTimeOf(owner.pid) === owner.startTime;
+function hasKind(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string';
+}
+
+function notAJournal(code: 'JOURNAL_CORRUPT' | 'JOURNAL_FOREIGN', detail: string, path: string, line: number, text: string): TuttiError {
+  return new TuttiError(error(code, code === 'JOURNAL_CORRUPT' ? 'The journal is corrupt' : 'The file is not a journal', detail, { file: path, line, column: 1, text, length: Math.min(text.length, 40) }));
 }

@@ -1,28 +1,47 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { mark } from './script.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { mark, type ProcessIdentity } from './script.ts';
 
-/** Start time (clock ticks since boot) of a process of this machine, which tells it from a later one of the same pid; undefined when it is gone or a zombie. */
-export function startTimeOf(pid: number): string | undefined {
+/** Fields of /proc/PID/stat from the third (the state) on; undefined when the process is gone or a zombie. */
+function statOf(pid: number | string): string[] | undefined {
   try {
     const words = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
-    return words[0] === 'Z' || words[0] === 'X' ? undefined : words[19];
+    return words[0] === 'Z' || words[0] === 'X' ? undefined : words;
   } catch {
     return undefined;
   }
 }
 
-/** Names this boot of this machine. */
-export function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+/** Start time (clock ticks since boot) of a process of this machine, which tells it from a later one of the same pid; undefined when it is gone. */
+export function startTimeOf(pid: number): string | undefined {
+  return statOf(pid)?.[19];
 }
 
-/** Processes of this machine that belong to the group of a script, its leader dead or alive: known by group and by the mark in their environment. */
-export function groupMembers(group: number, folder: string): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+let boot: string | undefined;
+
+/** Names this boot of this machine. */
+export function bootId(): string {
+  return (boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+}
+
+/** Whether this very process lives on this machine. */
+export function isAlive({ pid, startTime, bootId: itsBoot }: ProcessIdentity): boolean {
+  return itsBoot === bootId() && startTimeOf(pid) === startTime;
+}
+
+/** Processes of this machine that are in a process group; zombies do not count. */
+export function groupMembers(group: number): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(statOf(name)?.[2]) === group).map(Number);
+}
+
+/** Whether a group is still the one of the script in `folder`: by its leader, or by the mark in the environment of a member. */
+export function isGroupOf(leader: ProcessIdentity, folder: string): boolean {
+  if (isAlive(leader)) return true;
+  if (leader.bootId !== bootId()) return false;
+  const entry = `${mark}=${Buffer.from(folder).toString('latin1')}`;
+  return groupMembers(leader.pid).some((pid) => {
     try {
-      const words = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
-      if (words[0] === 'Z' || words[0] === 'X' || Number(words[2]) !== group) return false;
-      return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`${mark}=${Buffer.from(folder).toString('latin1')}`);
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(entry);
     } catch {
       return false;
     }
@@ -36,4 +55,22 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause;
   }
+}
+
+/** Ends a process group: the signal, then KILL after the grace time; resolves when nobody is left in it. The caller knows whose group it is. */
+export async function endGroup(group: number, signal: NodeJS.Signals, graceMs: number): Promise<void> {
+  signalGroup(group, signal);
+  if (await isEmptyWithin(group, graceMs)) return;
+  signalGroup(group, 'SIGKILL');
+  // What sleeps in the kernel (a dead disk) does not hear KILL: no reason to wait for ever.
+  await isEmptyWithin(group, 5_000);
+}
+
+async function isEmptyWithin(group: number, ms: number): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  for (let pauseMs = 1; groupMembers(group).length > 0; pauseMs = Math.min(50, pauseMs * 2)) {
+    if (performance.now() >= deadline) return false;
+    await sleep(pauseMs);
+  }
+  return true;
 }

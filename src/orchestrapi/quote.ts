@@ -1,7 +1,8 @@
 import type { Command } from './host.ts';
 
-/** One word for a POSIX shell: whatever it holds arrives as it is. @example quote("it's") // `'it'\''s'` */
+/** One word for a POSIX shell: whatever it holds arrives as it is. @throws RangeError for a NUL, which no argument can hold @example quote("it's") // `'it'\''s'` */
 export function quote(word: string): string {
+  if (word.includes('\0')) throw new RangeError(`${JSON.stringify(word)} holds a NUL, which no argument of a command can`);
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 

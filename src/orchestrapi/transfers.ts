@@ -1,4 +1,4 @@
-import { HostError, type FileToPut, type Host } from './host.ts';
+import { HostError, type FileToPut, type Host, type HostErrorCode, type PutReport } from './host.ts';
 
 export interface TransferOptions {
   /** How long the first file of a batch waits for company. Default: 10 ms. */
@@ -18,25 +18,38 @@ interface Order {
   readonly done: PromiseWithResolvers<void>;
 }
 
+/**
+ * One queue for all hosts. Batches for one host go one after the other, so that of two files for one path the later wins; hosts go in parallel.
+ * @example const queue = transfers(); await queue.send(host, [{ to: 'etc/app.conf', text: 'port = 80\n' }])
+ */
 export function transfers({ windowMs = 10, limit = 8 }: TransferOptions = {}): Transfers {
   const open = new Map<Host, Order[]>();
+  const sending = new Map<Host, Promise<void>>();
   const slots = semaphore(limit);
 
-  const flush = async (host: Host, orders: readonly Order[]) => {
+  const put = async (host: Host, orders: readonly Order[]): Promise<void> => {
     const release = await slots();
     try {
-      const { failed } = await host.put(orders.flatMap((order) => order.files));
-      const reasons = new Map(failed.map((f) => [f.to, f.reason]));
-      for (const order of orders) {
-        const mine = [...new Set(order.files.map((f) => f.to))].filter((to) => reasons.has(to));
-        if (mine.length === 0) order.done.resolve();
-        else order.done.reject(new HostError(kindOf(mine.map((to) => reasons.get(to)!)), host.name, `${host.name}: ${mine.map((to) => `"${to}" was not placed: ${reasons.get(to)!}`).join('; ')}`));
+      const report = await host.put(oneBatch(orders.map((order) => order.files)));
+      for (const { files, done } of orders) {
+        const failure = failureFor(files, report, host.name);
+        if (failure) done.reject(failure);
+        else done.resolve();
       }
     } catch (failure) {
       for (const order of orders) order.done.reject(failure);
     } finally {
       release();
     }
+  };
+
+  const close = (host: Host): void => {
+    const orders = open.get(host)!;
+    open.delete(host);
+    const turn = (sending.get(host) ?? Promise.resolve()).then(() => put(host, orders)).then(() => {
+      if (sending.get(host) === turn) sending.delete(host);
+    });
+    sending.set(host, turn);
   };
 
   return {
@@ -46,21 +59,35 @@ export function transfers({ windowMs = 10, limit = 8 }: TransferOptions = {}): T
       const batch = open.get(host);
       if (batch) batch.push(order);
       else {
-        const orders = [order];
-        open.set(host, orders);
-        setTimeout(() => {
-          open.delete(host);
-          void flush(host, orders);
-        }, windowMs);
+        open.set(host, [order]);
+        setTimeout(close, windowMs, host);
       }
       return order.done.promise;
     },
   };
 }
 
-function kindOf(reasons: readonly string[]): HostError['code'] {
-  if (reasons.some((r) => r.includes('no space'))) return 'NO_SPACE';
-  return reasons.some((r) => r.includes('read-only')) ? 'READ_ONLY' : 'REFUSED';
+/** What several owners want, in the order in which they asked; of files for one path only the last one travels. */
+export function oneBatch(wanted: readonly (readonly FileToPut[])[]): FileToPut[] {
+  const last = new Map<string, FileToPut>();
+  for (const file of wanted.flat()) {
+    // A file that is wanted anew takes its place at the end: a folder in between may have brought the path too.
+    last.delete(file.to);
+    last.set(file.to, file);
+  }
+  return [...last.values()];
+}
+
+/** Why the owner of these files must fail; undefined when all of them are in place. A file in a folder is its folder's. */
+export function failureFor(files: readonly FileToPut[], { failed }: Pick<PutReport, 'failed'>, host: string): HostError | undefined {
+  const mine = failed.filter((f) => files.some(({ to }) => f.to === to || f.to.startsWith(`${to}/`)));
+  if (mine.length === 0) return undefined;
+  return new HostError(kindOf(mine), host, `${host}: ${mine.map((f) => `"${f.to}" was not placed: ${f.reason}`).join('; ')}`);
+}
+
+function kindOf(failed: PutReport['failed']): HostErrorCode {
+  if (failed.some((f) => f.reason.includes('no space'))) return 'NO_SPACE';
+  return failed.some((f) => f.reason.includes('read-only')) ? 'READ_ONLY' : 'REFUSED';
 }
 
 /** At most `limit` holders at once; gives the function that lets the next one in. */

@@ -1,0 +1,105 @@
+import { CommandError, HostError, UnknownFateError, type Command, type CommandResult, type Host, type ScriptStatus, type StepOptions } from './host.ts';
+import { shown } from './quote.ts';
+import { recordIn, recordOf, scriptFiles, scriptFolder } from './script.ts';
+
+/** Between TERM and KILL for a step whose action is ended early. */
+const graceMs = 2_000;
+
+export interface StepsOptions {
+  readonly host: Host;
+  readonly action: string;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  readonly idempotent: boolean;
+  readonly onOutput: (text: string) => void;
+  readonly stopIfAborted: () => void;
+}
+
+export type Step = (on: Host, command: Command, options: Omit<StepOptions, 'on'>) => Promise<CommandResult>;
+
+/**
+ * The durable steps of one action: the k-th command is the script `steps/<action>/<k>` of its host. An action that is played again after a crash of the
+ * controller gives each command its old place, so what has ended is not run again and what goes on is waited for.
+ */
+export function steps({ host: home, action, signal, idempotent, onOutput, stopIfAborted, ...defaults }: StepsOptions): Step {
+  let count = 0;
+  /** An action is played in its order: behind the first command that left no trace, no other did. */
+  let isReplay = true;
+
+  return async (on, command, { allowFailure = false, timeoutMs = defaults.timeoutMs, cwd, env, input, ...own }) => {
+    const id = `steps/${action}/${count++}`;
+    const script = { id, command, timeoutMs, ...(cwd === undefined ? {} : { cwd }), ...(env ? { env } : {}), ...(input === undefined ? {} : { input }) };
+    stopIfAborted();
+    if (isReplay) {
+      isReplay = (await on.poll(id)).kind !== 'absent';
+      if (isReplay) await sameAsBefore(on, id, command);
+      stopIfAborted();
+    }
+    remember(home, action, on);
+    let status = await play(on, script, signal);
+    if (status.kind === 'vanished' && (own.idempotent ?? idempotent)) {
+      await on.forget(id);
+      status = await play(on, script, signal);
+    }
+    if (status.kind === 'vanished') throw new UnknownFateError(on.name, shown(command), 'it was killed together with its keeper, or its host went down');
+    if (status.kind === 'absent') throw new UnknownFateError(on.name, shown(command), 'its record was removed');
+    if (status.stdout) onOutput(status.stdout);
+    if (status.stderr) onOutput(status.stderr);
+    if (status.timedOut) throw new HostError('TIMEOUT', on.name, `${on.name}: "${shown(command)}" ran past its time limit of ${timeoutMs} ms; its process group was killed`);
+    if (status.exitCode !== 0 && !allowFailure) throw new CommandError(on.name, shown(command), status);
+    return { exitCode: status.exitCode, stdout: status.stdout, stderr: status.stderr };
+  };
+}
+
+async function play(on: Host, script: Parameters<Host['start']>[0], signal: AbortSignal): Promise<Exclude<ScriptStatus, { kind: 'alive' }>> {
+  const status = await on.start(script);
+  if (status.kind !== 'alive') return status;
+  try {
+    return await on.wait(script.id, signal);
+  } catch (failure) {
+    // A host that is lost keeps the step; one whose action is over does not.
+    if (signal.aborted) await on.kill(script.id, { graceMs });
+    throw failure;
+  }
+}
+
+async function sameAsBefore(on: Host, id: string, command: Command): Promise<void> {
+  let before: string;
+  try {
+    before = recordIn(await on.get(`${scriptFolder(on.workFolder, id)}/${scriptFiles.command}`));
+  } catch (failure) {
+    if (failure instanceof HostError && failure.code === 'NOT_FOUND') return;
+    throw failure;
+  }
+  if (before !== recordOf(command)) {
+    throw new UnknownFateError(on.name, shown(command), `before the controller ended its place was that of ${before}; the action does not do the same twice`);
+  }
+}
+
+/** Which hosts have steps of which action, tries of one execution together: what is to be forgotten, as far as this process knows. */
+const used = new WeakMap<Host, Map<string, Map<string, Set<Host>>>>();
+
+function executionOf(action: string): string {
+  return action.replace(/\.\d+$/, '');
+}
+
+function remember(home: Host, action: string, on: Host): void {
+  const executions = entry(used, home, () => new Map<string, Map<string, Set<Host>>>());
+  entry(entry(executions, executionOf(action), () => new Map<string, Set<Host>>()), action, () => new Set<Host>()).add(on);
+}
+
+function entry<K, V>(map: { get(key: K): V | undefined; set(key: K, value: V): unknown }, key: K, make: () => V): V {
+  const found = map.get(key) ?? make();
+  map.set(key, found);
+  return found;
+}
+
+/**
+ * Forgets the steps of an action whose outcome is in the journal, and those of its earlier tries, on every host where it had some.
+ * Never rejects: what cannot be removed only takes room, until the host is destroyed.
+ */
+export async function cleanSteps(home: Host, action: string): Promise<void> {
+  const tries = used.get(home)?.get(executionOf(action));
+  used.get(home)?.delete(executionOf(action));
+  await Promise.allSettled([...(tries ?? [])].flatMap(([name, hosts]) => [...hosts].map((on) => on.forget(`steps/${name}`))));
+}
