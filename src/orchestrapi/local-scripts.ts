@@ -5,7 +5,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Script, ScriptStatus } from './host.ts';
-import { endGroup, isAlive, isGroupOf } from './process.ts';
+import { detachedStdio, endGroup, isAlive, isGroupOf } from './process.ts';
 import { commandText, parseExit, parseIdentity, scriptFiles as files, scriptFolder, wrapper, type ProcessIdentity } from './script.ts';
 import { readTail } from './tail.ts';
 
@@ -41,7 +41,7 @@ export class LocalScripts {
     if (script.input !== undefined) await writeWhole(join(folder, files.input), script.input);
     await writeWhole(join(folder, files.command), text);
     const limit = script.timeoutMs === undefined ? '' : String(Math.max(1, script.timeoutMs) / 1000);
-    const keeper = spawn('/bin/sh', ['-c', wrapper, 'tutti-script', folder, limit], { cwd: this.#workFolder, env: place.env, detached: true, stdio: 'ignore' });
+    const keeper = spawn('/bin/sh', ['-c', wrapper, 'tutti-script', folder, limit], { cwd: this.#workFolder, env: place.env, detached: true, stdio: detachedStdio() });
     const failed = new Promise<never>((_, reject) => keeper.once('error', reject));
     const gone = new Promise<void>((resolve) => keeper.once('exit', () => resolve()));
     const known = gone.then(() => { if (this.#keepers.get(script.id) === known) this.#keepers.delete(script.id); });
@@ -56,13 +56,13 @@ export class LocalScripts {
     const deadline = performance.now() + unwrittenMs;
     for (;;) {
       const look = lookAt(folder);
-      if (look.exitCode !== undefined) return { kind: 'ended', exitCode: look.exitCode, ...(await outputOf(folder)), timedOut: existsSync(join(folder, files.late)) };
+      if (look.exitCode !== undefined) return { kind: 'ended', exitCode: look.exitCode, ...outputOf(folder), timedOut: existsSync(join(folder, files.late)) };
       if (look.keeper === 'absent') return { kind: 'absent' };
       if (typeof look.leader === 'object' && isAlive(look.leader)) return { kind: 'alive', pid: look.leader.pid };
       if (typeof look.keeper === 'object' && isAlive(look.keeper)) return { kind: 'alive', pid: look.keeper.pid };
       const isUndecided = look.keeper === 'unwritten' && performance.now() < deadline;
       // It may have ended between the two looks.
-      if (!isUndecided && lookAt(folder).exitCode === undefined) return { kind: 'vanished', ...(await outputOf(folder)) };
+      if (!isUndecided && lookAt(folder).exitCode === undefined) return { kind: 'vanished', ...outputOf(folder) };
       if (isUndecided) await sleep(5);
     }
   }
@@ -74,7 +74,11 @@ export class LocalScripts {
     const stay = setInterval(() => {}, 2 ** 30);
     try {
       const keeper = this.#keepers.get(id);
-      if (keeper) await Promise.race([keeper, abort.promise]);
+      if (keeper) {
+        await Promise.race([keeper, abort.promise]);
+        const status = await this.poll(id);
+        if (status.kind !== 'alive') return status;
+      }
       for (;;) {
         const change = changeIn(this.folder(id));
         try {
@@ -164,9 +168,8 @@ function readSmall(path: string): string | undefined {
   }
 }
 
-async function outputOf(folder: string): Promise<{ stdout: string; stderr: string }> {
-  const [stdout, stderr] = await Promise.all([readTail(join(folder, files.out)), readTail(join(folder, files.err))]);
-  return { stdout, stderr };
+function outputOf(folder: string): { stdout: string; stderr: string } {
+  return { stdout: readTail(join(folder, files.out)), stderr: readTail(join(folder, files.err)) };
 }
 
 /** Two starters of one id write the same; a shell must not read half of it. */

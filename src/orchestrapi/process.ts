@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { openSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mark, type ProcessIdentity } from './script.ts';
 
@@ -73,4 +73,30 @@ async function isEmptyWithin(group: number, ms: number): Promise<boolean> {
     await sleep(pauseMs);
   }
   return true;
+}
+
+let detached: readonly ('ignore' | number)[] | undefined;
+
+/**
+ * The `stdio` of a process that is to share nothing with this one. What this process itself inherited above its standard streams (the pipe of a CI job, say,
+ * which would then wait for every daemon) cannot be closed from here, and no POSIX shell can close descriptors of two digits: it becomes /dev/null.
+ */
+export function detachedStdio(): ('ignore' | number)[] {
+  if (!detached) {
+    const stdio: ('ignore' | number)[] = ['ignore', 'ignore', 'ignore'];
+    const inherited = readdirSync('/proc/self/fdinfo').map(Number).filter((fd) => fd > 2 && !closesOnExec(fd));
+    const nowhere = inherited.length > 0 ? openSync('/dev/null', 'r+') : -1;
+    for (let fd = 3; fd <= Math.max(...inherited, 2); fd++) stdio[fd] = inherited.includes(fd) ? nowhere : 'ignore';
+    detached = stdio;
+  }
+  return [...detached];
+}
+
+function closesOnExec(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0';
+    return (Number.parseInt(flags, 8) & 0o2000000) !== 0;
+  } catch {
+    return true;
+  }
 }

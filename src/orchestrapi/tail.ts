@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { keptBytes } from './script.ts';
 
 /** Keeps the last 1 MiB of what is added. */
@@ -19,22 +19,21 @@ export function tail(): { add(bytes: Buffer): void; text(): string } {
   };
 }
 
-/** The last 1 MiB of a file; empty when it is not there. */
-export async function readTail(path: string): Promise<string> {
-  let file;
+/** The last 1 MiB of a file; empty when it is not there. From the page cache: quicker than to ask a thread of the pool four times. */
+export function readTail(path: string): string {
+  let file: number;
   try {
-    file = await open(path, 'r');
+    file = openSync(path, 'r');
   } catch {
     return '';
   }
   try {
-    const { size } = await file.stat();
-    if (size === 0) return '';
+    const { size } = fstatSync(file);
     const from = Math.max(0, size - keptBytes);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
-    return withoutHalfCharacter(buffer.subarray(0, bytesRead), from > 0);
+    const bytes = Buffer.allocUnsafe(size - from);
+    return withoutHalfCharacter(bytes.subarray(0, readSync(file, bytes, 0, bytes.length, from)), from > 0);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

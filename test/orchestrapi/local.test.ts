@@ -26,7 +26,6 @@ test('a work folder that cannot be made is told in words', async () => {
   const host = localHost({ name: 'h', workFolder: join(folder, 'host') });
   await host.put([{ to: 'file', text: '' }]);
   await expect(localHost({ name: 'h', workFolder: join(host.workFolder, 'file/below') }).run(['true'])).rejects.toThrow('a part of the path is a file');
-  await expect(localHost({ name: 'h', workFolder: '/proc/nobody/here' }).run(['true'])).rejects.toMatchObject({ name: 'HostError' });
 });
 
 test('a wait costs no processor time', async () => {
