@@ -57,8 +57,8 @@ echo "$$ \${20} $tutti_boot" 2>/dev/null >lock || exit 0
 set +C
 if [ -n "$limit" ]; then
   (
-    # Taken down by the keeper, it takes its sleep along.
-    trap 'kill $! 2>/dev/null; exit' TERM
+    # Taken down by the keeper, it takes its sleep along: by KILL, since a shell just forked may lose a TERM before it becomes sleep.
+    trap 'kill -s KILL $! 2>/dev/null; exit' TERM
     leads() { read -r pid start boot <pid && read -r stat <"/proc/$pid/stat" && set -- \${stat##*) } && [ "\${20}" = "$start" ]; }
     sleep "$limit" & wait $!
     leads || exit
