@@ -124,6 +124,16 @@ for (const { title, naming = '', skipped } of namingServices) {
       expect(await stage.serversFound()).toEqual([sed1.port]);
     });
 
+    test('4. a stale name stays dead when another element has taken its address', async () => {
+      await open();
+      const la1 = await stage.localAgent('LA1');
+      await la1.end('SIGKILL');
+      const la2 = await stage.launchAgent('LA2', { agentType: 'DIET_LOCAL_AGENT', parentName: 'none', dietPort: la1.port });
+      await eventually('LA2 is ready', () => la2.said().includes('Local Agent LA2 started.'));
+      await expectExit(1, 'disconnect', 'LA', 'LA1');
+      await expectExit(0, 'disconnect', 'LA', 'LA2');
+    });
+
     test('5. after SIGKILL of a child the agent above answers through its other children', async () => {
       const { la1, sed1 } = await openBranch();
       const [sed2, sed3] = await Promise.all([stage.serverDaemon('SeD2', 'MA1'), stage.serverDaemon('SeD3', 'LA1')]);
@@ -147,6 +157,9 @@ for (const { title, naming = '', skipped } of namingServices) {
       const { sed1 } = await openBranch();
       await expectExit(3, 'connect', 'SED', 'SeD1', 'LA9');
       expect(await stage.serversFound()).toEqual([sed1.port]);
+      // Both sides kept it: the detachment reaches the parent.
+      await expectExit(0, 'disconnect', 'SED', 'SeD1');
+      expect(await stage.serversFound()).toEqual([]);
     });
 
     test('8. agents outlive a naming service that is down: admin programs and client are 1 meanwhile, and work again when it is back', async () => {
