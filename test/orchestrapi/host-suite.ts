@@ -244,7 +244,8 @@ export function hostSuite(name: string, makeMachine: () => Promise<Machine>): vo
 
     test('the host itself ends it, with its children, when its time limit is over', async () => {
       const { host, reach } = await machine();
-      await host.start({ id: 's', command: 'sleep 1000 & echo $! >child; echo begun; wait', timeoutMs: 500 });
+      // The child does not hear TERM, of which its parent dies.
+      await host.start({ id: 's', command: 'sh -c "trap \\"\\" TERM; while :; do sleep 0.05; done" & echo $! >child; echo begun; wait', timeoutMs: 500 });
       await host.close();
       expect(await reach().wait('s')).toMatchObject({ kind: 'ended', exitCode: 143, stdout: 'begun\n', timedOut: true });
       await until('its child is gone', async () => !(await isRunning(reach(), (await reach().get('child')).trim())));

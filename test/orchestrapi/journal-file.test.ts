@@ -135,6 +135,14 @@ test('of many that take over from a dead owner exactly one gets the lock, also f
   }
 });
 
+test('a controller gives back its own lock only', async () => {
+  const path = await newPath();
+  const journal = await open(path);
+  await writeFile(`${path}.lock`, JSON.stringify({ ...owner, host: 'elsewhere' }));
+  await journal.close();
+  expect(await diagnosed(open(path))).toMatchObject({ code: 'JOURNAL_LOCKED', detail: expect.stringContaining('elsewhere') });
+});
+
 const controller = `
   import { openJournal } from ${JSON.stringify(new URL('../../src/orchestrapi/journal-file.ts', import.meta.url).href)};
   const journal = await openJournal(process.argv[1]);
@@ -176,7 +184,10 @@ test('a full disk rejects what does not fit and all after it, in clear words, an
   await journal.append(first);
   await appendFile(join(folder, 'filler'), Buffer.alloc(40_000));
   const big: JournalRecord = { kind: 'event', atMs: 1, event: { kind: 'probed', component: 'a', place: 'p', ok: false, reason: 'x'.repeat(60_000) } };
+  // One batch: the first record of it would fit.
+  const rejected = diagnosed(journal.append(event(1)));
   expect(await diagnosed(journal.append(big))).toMatchObject({ code: 'JOURNAL_UNWRITABLE', detail: expect.stringContaining('no space is left') });
+  expect(await rejected).toMatchObject({ code: 'JOURNAL_UNWRITABLE' });
   expect(await diagnosed(journal.append(event(2)))).toMatchObject({ code: 'JOURNAL_UNWRITABLE' });
   await journal.close();
   await rm(join(folder, 'filler'));
