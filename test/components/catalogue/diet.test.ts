@@ -195,7 +195,7 @@ describe('start of the elements', () => {
     await expect(localAgent.transitions.start.action!(ended)).rejects.toThrow('LA1 serves: ended');
     const slow = scriptedContext({ ...la1, answers: () => ({ exitCode: 1 }) });
     await expect(localAgent.transitions.start.action!(slow)).rejects.toThrow('LA1 serves: time is over');
-    expect(slow.did.at(-1)).toBe('kill dietAgent INT');
+    expect(slow.did.at(-1)).toBe('kill dietAgent TERM');
     expect(slow.written.size).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
 import type { ActionContext } from '../../model.ts';
-import { adminTimeoutMs, daemonTimeoutMs, dietName, environment, findDiet, hostname, lines, omniOrbConfiguration, prepareFolder, probeDaemon, readNaming, readText, sendFiles } from './shared.ts';
+import { adminTimeoutMs, daemonTimeoutMs, dietName, environment, findDiet, hostname, lines, omniOrbConfiguration, prepareFolder, probeDaemon, readNaming, readText, sendFiles, startDaemon } from './shared.ts';
 
 /** What an agent or a Server Daemon is to the naming service and to who waits for it. */
 export interface ElementKind {
@@ -68,25 +68,16 @@ function startScript(name: string, { program, options }: ElementKind): string {
 /** The three conditions, cheapest first: the process that wrote this output lives, it has said the line, its name is bound. */
 const readyQuestion = 'kill -0 "$(head -n 1 "$1")" && grep -qF "$2" "$1" && "$3" resolve "$4"';
 
-/**
- * Starts the daemon and waits until it lives, has said that it is ready and has bound its name. While a process of an earlier start lives no second one
- * is started, since it would take the name over, and with it the first one's reachability. One that does not get ready is ended.
- */
+/** Starts the daemon and waits until it serves, attached to nobody. */
 export async function startElement(context: ActionContext, kind: ElementKind): Promise<void> {
   const name = dietName(context);
-  const daemon = daemonName(kind);
-  await context.startScript(daemon, ['sh', `${context.path}/start.sh`]);
-  const isReady = async () => {
-    const answer = await context.ask(['sh', '-c', readyQuestion, 'sh', `${context.path}/${name}.out`, kind.readyLine(name), nameclt(context), kind.names(name)[0]], { env: environment(context) });
-    return answer.exitCode === 0;
-  };
-  try {
-    await context.waitUntil(`${name} serves`, isReady, { alive: daemon, timeoutMs: daemonTimeoutMs });
-  } catch (error) {
-    // The reason of the failure is worth more than that of the clearing up.
-    await context.killScript(daemon, { signal: 'INT', graceMs: daemonTimeoutMs }).catch(() => {});
-    throw error;
-  }
+  const question = ['sh', '-c', readyQuestion, 'sh', `${context.path}/${name}.out`, kind.readyLine(name), nameclt(context), kind.names(name)[0]] as const;
+  await startDaemon(context, {
+    daemon: daemonName(kind),
+    command: ['sh', `${context.path}/start.sh`],
+    what: `${name} serves`,
+    isReady: async () => (await context.ask(question, { env: environment(context) })).exitCode === 0,
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { defineComponent } from '../../define.ts';
 import type { ActionContext } from '../../model.ts';
-import { daemonTimeoutMs, findNamingService, hostname, interfaces, omniOrbConfiguration, prepareFolder, probeDaemon, programParameters, sendFiles } from './shared.ts';
+import { daemonTimeoutMs, findNamingService, hostname, interfaces, omniOrbConfiguration, prepareFolder, probeDaemon, programParameters, sendFiles, startDaemon } from './shared.ts';
 
 /**
  * omniORB's naming service, where the elements of a DIET hierarchy find each other. It keeps its names in a folder: restarted with it, nobody
@@ -39,7 +39,7 @@ async function configure(context: ActionContext): Promise<void> {
   context.write('dp_NS_hostname', naming.double ? { ...address, double: true } : address);
 }
 
-/** Started again while it lives, it is found and left alone. The same command serves the first start and every other. */
+/** The same command serves the first start and every other. */
 async function start(context: ActionContext): Promise<void> {
   const reference = `NameService=corbaname::${hostname(context)}:${portOf(context)}`;
   const answers = async () => (await context.ask([`${context.path}/naming/nameclt`, '-ORBInitRef', reference, 'list'])).exitCode === 0;
@@ -49,8 +49,13 @@ async function start(context: ActionContext): Promise<void> {
   }
   const data = `${context.path}/omninames`;
   const options = ['-start', String(portOf(context)), '-always', '-datadir', data, '-errlog', `${data}/err.log`, '-ORBendPointPublish', `giop:tcp:${hostname(context)}:`];
-  await context.startScript('omniNames', [`${context.path}/naming/omniNames`, ...options], { env: { OMNIORB_CONFIG: '/dev/null' } });
-  await context.waitUntil('the naming service answers', answers, { alive: 'omniNames', timeoutMs: daemonTimeoutMs });
+  await startDaemon(context, {
+    daemon: 'omniNames',
+    command: [`${context.path}/naming/omniNames`, ...options],
+    env: { OMNIORB_CONFIG: '/dev/null' },
+    what: 'the naming service answers',
+    isReady: answers,
+  });
 }
 
 /** With TERM: omniNames started in the background ignores INT. */

@@ -1,3 +1,4 @@
+import type { Command } from '../../../orchestrapi/host.ts';
 import type { ActionContext, Parameter, Value } from '../../model.ts';
 
 /** What fits what: two components of the hierarchy are joined by naming them, `la1 -> ma1`, and each of them with the naming service, `la1 -> ns`. */
@@ -146,6 +147,24 @@ export async function prepareFolder(context: ActionContext, folders: readonly st
 export async function sendFiles(context: ActionContext, programs: readonly Programs[]): Promise<void> {
   if (programs.some(({ double }) => double)) context.queueTransfer(text(context, 'double'), 'double');
   await context.flushTransfers();
+}
+
+/**
+ * Starts a daemon of the component and waits until it is ready. While one of an earlier start lives this is refused (by `startScript`): a second one
+ * would take over the first one's name or port. One that does not get ready is ended, so that whoever tries again finds none.
+ */
+export async function startDaemon(
+  context: ActionContext,
+  { daemon, command, env = {}, what, isReady }: { readonly daemon: string; readonly command: Command; readonly env?: Readonly<Record<string, string>>; readonly what: string; readonly isReady: () => Promise<boolean> },
+): Promise<void> {
+  await context.startScript(daemon, command, { env });
+  try {
+    await context.waitUntil(what, isReady, { alive: daemon, timeoutMs: daemonTimeoutMs });
+  } catch (error) {
+    // Why it did not get ready is worth more than why it could not be ended.
+    await context.killScript(daemon, { graceMs: daemonTimeoutMs }).catch(() => {});
+    throw error;
+  }
 }
 
 /** Throws when the daemon of this name is not alive: a bound name would be no proof. */
