@@ -3,11 +3,11 @@ import { shown } from './quote.ts';
 import { scriptFiles, scriptFolder } from './script.ts';
 
 /** Tells which act of which action started a daemon: `la1/start.2.1#0`. */
-export const startedBy = 'TUTTI_STARTED_BY';
+const startedBy = 'TUTTI_STARTED_BY';
 
 type Ended = Exclude<ScriptStatus, { kind: 'alive' }>;
 
-export interface DaemonsOptions {
+interface DaemonsOptions {
   readonly host: Host;
   readonly component: string;
   readonly action: string;
@@ -17,12 +17,12 @@ export interface DaemonsOptions {
 }
 
 /** A daemon that is being looked after: `end` is set, and `changed` resolves, when it is no longer alive or cannot be looked at. */
-export interface Watched {
+interface Watched {
   readonly end?: Ended | Error;
   readonly changed: Promise<void>;
 }
 
-export interface Daemons {
+interface Daemons {
   start(name: string, script: Omit<Script, 'id'>): Promise<void>;
   poll(name: string): Promise<ScriptStatus>;
   kill(name: string, options?: Parameters<Host['kill']>[1]): Promise<ScriptStatus>;

@@ -191,6 +191,6 @@ export class UnknownFateError extends Error {
 }
 
 /** The last lines of an output, 20 at most. */
-export function lastLines(text: string, most = 20): string {
+function lastLines(text: string, most = 20): string {
   return text.trimEnd().split('\n').slice(-most).join('\n');
 }

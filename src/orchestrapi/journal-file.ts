@@ -178,5 +178,6 @@ function hasKind(value: unknown): boolean {
 }
 
 function notAJournal(code: 'JOURNAL_CORRUPT' | 'JOURNAL_FOREIGN', detail: string, path: string, line: number, text: string): TuttiError {
-  return new TuttiError(error(code, code === 'JOURNAL_CORRUPT' ? 'The journal is corrupt' : 'The file is not a journal', detail, { file: path, line, column: 1, text, length: Math.min(text.length, 40) }));
+  const where = { file: path, line, column: 1, text, length: Math.min(text.length, 40) };
+  return new TuttiError(code === 'JOURNAL_CORRUPT' ? error('JOURNAL_CORRUPT', 'The journal is corrupt', detail, where) : error('JOURNAL_FOREIGN', 'The file is not a journal', detail, where));
 }

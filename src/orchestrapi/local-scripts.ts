@@ -193,7 +193,7 @@ function changeIn(folder: string): { readonly promise: Promise<void>; close(): v
 }
 
 /** As a promise that can be let go: a signal that outlives a thousand waits must not keep a thousand listeners. */
-export function whenAborted(signal: AbortSignal | undefined): { readonly promise: Promise<void>; close(): void } {
+function whenAborted(signal: AbortSignal | undefined): { readonly promise: Promise<void>; close(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   const onAbort = () => resolve();
   if (signal?.aborted) resolve();

@@ -30,7 +30,7 @@ export function isAlive({ pid, startTime, bootId: itsBoot }: ProcessIdentity): b
 }
 
 /** Processes of this machine that are in a process group; zombies do not count. */
-export function groupMembers(group: number): number[] {
+function groupMembers(group: number): number[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(statOf(name)?.[2]) === group).map(Number);
 }
 
@@ -49,7 +49,7 @@ export function isGroupOf(leader: ProcessIdentity, folder: string): boolean {
 }
 
 /** Sends a signal to a process group; gone already is success. */
-export function signalGroup(group: number, signal: NodeJS.Signals): void {
+function signalGroup(group: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-group, signal);
   } catch (cause) {

@@ -12,7 +12,7 @@ export type Recorded =
   | { readonly kind: 'destroy' };
 
 /** What a command is answered: by a text found in it as a person reads it, a pattern or a function; the first that fits. */
-export interface Answer {
+interface Answer {
   readonly to: string | RegExp | ((command: Command) => boolean);
   /** Default: 0. */
   readonly exitCode?: number;
@@ -108,7 +108,7 @@ export function recordingHost({ name, answers = [], files = {}, workFolder = `/w
     async forget(id) {
       if (statusOf(id).kind === 'alive') throw failure('BUSY', `the script "${id}" is alive`);
       log.push({ kind: 'forget', id });
-      for (const one of [...scripts.keys()]) if (one === id || one.startsWith(`${id}/`)) scripts.delete(one);
+      for (const one of scripts.keys()) if (one === id || one.startsWith(`${id}/`)) scripts.delete(one);
     },
     async destroy() {
       log.push({ kind: 'destroy' });

@@ -28,7 +28,7 @@ export const keptBytes = 1024 * 1024;
 export const mark = 'TUTTI_SCRIPT';
 
 /** After its time limit a script gets TERM, and so many seconds later KILL. */
-export const lateGraceSeconds = 5;
+const lateGraceSeconds = 5;
 
 /** Folder of a script, below the work folder. @throws RangeError for an id that is no relative path of plain names */
 export function scriptFolder(workFolder: string, id: string): string {

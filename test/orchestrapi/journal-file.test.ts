@@ -174,11 +174,11 @@ test('D1: killed at any instant, a controller leaves all that it was told is dur
 test('a full disk rejects what does not fit and all after it, in clear words, and leaves a journal that opens again', async (context) => {
   const folder = await newFolder();
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'pipe' });
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'pipe' });
   } catch {
     return context.skip('a small file system can be mounted by root alone');
   }
-  onTestFinished(() => void execFileSync('umount', ['-l', folder]));
+  onTestFinished(() => void execFileSync('/bin/umount', ['-l', folder]));
   const path = join(folder, 'journal.jsonl');
   const journal = await open(path);
   await journal.append(first);
