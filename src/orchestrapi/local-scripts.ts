@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Script, ScriptStatus } from './host.ts';
 import { detachedStdio, endGroup, isAlive, isGroupOf } from './process.ts';
-import { commandText, parseExit, parseIdentity, scriptFiles as files, scriptFolder, wrapper, type ProcessIdentity } from './script.ts';
+import { commandText, mark, parseExit, parseIdentity, scriptFiles as files, scriptFolder, wrapper, type ProcessIdentity } from './script.ts';
 import { readTail } from './tail.ts';
 
 type Ended = Exclude<ScriptStatus, { kind: 'alive' }>;
@@ -41,7 +41,7 @@ export class LocalScripts {
     if (script.input !== undefined) await writeWhole(join(folder, files.input), script.input);
     await writeWhole(join(folder, files.command), text);
     const limit = script.timeoutMs === undefined ? '' : String(Math.max(1, script.timeoutMs) / 1000);
-    const keeper = spawn('/bin/sh', ['-c', wrapper, 'tutti-script', folder, limit], { cwd: this.#workFolder, env: place.env, detached: true, stdio: detachedStdio() });
+    const keeper = spawn('/bin/sh', ['-c', wrapper, 'tutti-script', folder, limit], { cwd: this.#workFolder, env: { ...place.env, [mark]: folder }, detached: true, stdio: detachedStdio() });
     const failed = new Promise<never>((_, reject) => keeper.once('error', reject));
     const gone = new Promise<void>((resolve) => keeper.once('exit', () => resolve()));
     const known = gone.then(() => { if (this.#keepers.get(script.id) === known) this.#keepers.delete(script.id); });
@@ -102,8 +102,9 @@ export class LocalScripts {
     if (typeof leader === 'object' && isGroupOf(leader, folder)) await endGroup(leader.pid, signal, graceMs);
     if (typeof keeper === 'object' && isAlive(keeper)) {
       await Promise.race([this.#keepers.get(id) ?? this.wait(id), sleep(unwrittenMs, undefined, { ref: false })]);
-      if (isAlive(keeper)) await endGroup(keeper.pid, 'SIGKILL', 0);
     }
+    // A keeper that was killed outright has left its watch over the time limit behind.
+    if (typeof keeper === 'object' && isGroupOf(keeper, folder)) await endGroup(keeper.pid, 'SIGKILL', 0);
     return this.poll(id);
   }
 

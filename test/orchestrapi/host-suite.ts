@@ -311,6 +311,16 @@ export function hostSuite(name: string, makeMachine: () => Promise<Machine>): vo
       expect(await host.kill('s')).toMatchObject({ kind: 'vanished' });
     });
 
+    test('kill also ends the watch over the time limit of one whose keeper was killed outright', async () => {
+      const host = await newHost();
+      await host.start({ id: 's', command: 'echo $PPID; echo >ready; sleep 1000', timeoutMs: 5_432_100 });
+      await until('it runs', () => isFile(host, 'ready'));
+      await host.run('kill -9 $(cat scripts/s/out)');
+      expect(await host.poll('s')).toMatchObject({ kind: 'alive' });
+      expect(await host.kill('s')).toMatchObject({ kind: 'vanished' });
+      expect((await host.run('cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " " | grep -c "[s]leep 5432.1"')).stdout).toBe('0\n');
+    });
+
     test('a recorded process whose pid another one has now is neither alive nor signalled', async () => {
       const host = await newHost();
       await host.start({ id: 'bystander', command: ['sleep', '1000'] });
