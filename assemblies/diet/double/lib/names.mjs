@@ -5,11 +5,12 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** The naming service did not answer (or nothing says where it is): nothing is known of any name. */
 export class NamingServiceDown extends Error {}
 
-const folder = process.env.OMNIORB_BIN || (process.env.PATH ?? '').split(delimiter).find(hasNameclt) || join(import.meta.dirname, '../naming');
+const folder = process.env.OMNIORB_BIN || (process.env.PATH ?? '').split(delimiter).find(hasNameclt) || fileURLToPath(new URL('../naming', import.meta.url));
 
 function hasNameclt(candidate) {
   try {
