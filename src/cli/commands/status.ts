@@ -1,7 +1,8 @@
 import { waitsOf } from '../../assembly/waits.ts';
-import { snapshot, type AssemblyState } from '../../assembly/state.ts';
+import { snapshot } from '../../assembly/state.ts';
 import { readRecorded, stateFolderOf } from '../../session.ts';
 import { statusTable } from '../../view/status.ts';
+import { explain } from '../../view/waits.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti status FILE` */
@@ -15,12 +16,6 @@ export const status: AddCommand = (root, io) => {
       const { state, first } = await readRecorded(stateFolderOf(file));
       const waits = waitsOf(state);
       if (options.json) return io.out(JSON.stringify({ assembly: first.name, ...snapshot(state), waits }));
-      io.out([`${first.name}: ${programLine(state)}`, '', ...statusTable(state.members.values(), { waits, all: options.all ?? false })].join('\n'));
+      io.out([...statusTable(snapshot(state), { assembly: first.name, all: options.all ?? false }), ...explain(waits)].join('\n'));
     });
 };
-
-function programLine({ program }: AssemblyState): string {
-  if (!program) return 'no program was run';
-  const done = `${Math.min(program.next, program.instructions.length)} of ${program.instructions.length} instructions`;
-  return program.outcome === undefined ? `program "${program.name}" is not over (${done})` : `program "${program.name}" ${program.outcome} (${done})`;
-}

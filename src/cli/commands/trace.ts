@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
-import { traceOf } from '../../assembly/trace.ts';
+import { sinceLastProgram, traceOf } from '../../assembly/trace.ts';
 import { readRecorded, stateFolderOf } from '../../session.ts';
 import { ganttSvg } from '../../view/gantt.ts';
 import { traceToChrome, traceToCsv, traceToJson } from '../../view/trace-export.ts';
@@ -13,12 +13,13 @@ export const trace: AddCommand = (root, io) => {
     .argument('<file>', 'assembly file')
     .addOption(new Option('--as <format>', 'gantt is an SVG picture; chrome is read by Perfetto').choices(['gantt', 'chrome', 'csv', 'json']).default('gantt'))
     .option('-o, --output <path>', 'write there instead of to standard output')
+    .option('--all', 'every program since the beginning, not only the last one')
     .option('--json', 'as --as json')
-    .action(async (file: string, options: { as: 'gantt' | 'chrome' | 'csv' | 'json'; output?: string; json?: boolean }) => {
+    .action(async (file: string, options: { as: 'gantt' | 'chrome' | 'csv' | 'json'; output?: string; json?: boolean; all?: boolean }) => {
       const { happenings, first, state } = await readRecorded(stateFolderOf(file));
       const hosts = new Map([...first.components.map((c) => [c.name, c.on] as const), ...[...state.members.values()].map((m) => [m.spec.name, m.spec.on] as const)]);
       const hostOf = (component: string) => hosts.get(component);
-      const spans = traceOf(happenings);
+      const spans = traceOf(options.all ? happenings : sinceLastProgram(happenings));
       const text = {
         gantt: () => ganttSvg(spans, { hostOf, title: first.name }), chrome: () => traceToChrome(spans, { hostOf }),
         csv: () => traceToCsv(spans, { hostOf }), json: () => traceToJson(spans, { hostOf }),

@@ -1,0 +1,90 @@
+import type { TimedHappening } from '../assembly/journal.ts';
+import type { ActionRef } from '../assembly/model.ts';
+import { waitsOf } from '../assembly/waits.ts';
+import { realClock, type Session } from '../session.ts';
+import { jsonLine, lineTeller } from '../view/lines.ts';
+import { LiveView } from '../view/live.ts';
+import { LiveState } from '../view/live-model.ts';
+import { SilenceWatch } from '../view/silence.ts';
+import type { Io } from './io.ts';
+
+/** `live` redraws one screen, `plain` writes a line an event, `json` an object an event. */
+export type ViewMode = 'live' | 'plain' | 'json';
+
+export interface WatchOptions {
+  readonly assemblyName: string;
+  readonly verbose: boolean;
+  readonly logOf: (component: string, transition: string) => string;
+}
+
+/** Shows what happens in a session. */
+export interface Watch {
+  begin(session: Session): void;
+  saw(happenings: readonly TimedHappening[]): void;
+  warned(action: ActionRef, text: string): void;
+  /** A word of tutti's own. */
+  said(text: string): void;
+  /** May be called twice. */
+  end(): void;
+}
+
+export function watch(io: Io, mode: ViewMode, options: WatchOptions): Watch {
+  const startMs = realClock.now();
+  let session: Session | undefined;
+  const hostOf = (component: string) => session?.state.members.get(component)?.spec.on;
+  const waits = () => (session ? waitsOf(session.state) : []);
+  const state = new LiveState({ assembly: options.assemblyName, startMs, hostOf, logOf: options.logOf });
+  switch (mode) {
+    case 'json': return {
+      begin: (opened) => void (session = opened),
+      saw: (some) => some.forEach((one) => io.out(jsonLine(one))),
+      warned: (action, text) => io.out(JSON.stringify({ atMs: realClock.now(), kind: 'warning', ...action, text })),
+      said: (text) => io.out(JSON.stringify({ atMs: realClock.now(), kind: 'said', text })),
+      end: () => {},
+    };
+    case 'plain': {
+      const tell = lineTeller({ startMs, hostOf, logOf: options.logOf, verbose: options.verbose });
+      let silence: SilenceWatch | undefined;
+      const say = (line: string) => {
+        silence?.heard();
+        io.out(line);
+      };
+      return {
+        begin: (opened) => {
+          session = opened;
+          silence = new SilenceWatch({ clock: realClock, quiet: () => ({ running: state.running, waits: waits() }), say });
+        },
+        saw: (some) => some.forEach((one) => {
+          state.apply(one);
+          tell(one).forEach(say);
+        }),
+        warned: (action, text) => say(`${' '.repeat(13)}warning    ${action.component}.${action.transition}: ${text}`),
+        said: say,
+        end: () => silence?.stop(),
+      };
+    }
+    case 'live': {
+      const view = new LiveView({ terminal: io.stream, clock: realClock, color: io.color, model: () => state.model({ nowMs: realClock.now(), waits: waits() }) });
+      return {
+        begin: (opened) => {
+          session = opened;
+          view.start();
+        },
+        saw: (some) => {
+          some.forEach((one) => state.apply(one));
+          view.changed();
+        },
+        warned: (action, text) => {
+          state.warn(`${action.component}.${action.transition}: ${text}`);
+          view.changed();
+        },
+        said: (text) => {
+          state.warn(text);
+          view.changed();
+        },
+        end: () => view.stop(),
+      };
+    }
+    default: return mode satisfies never;
+  }
+}
