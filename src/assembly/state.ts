@@ -87,6 +87,8 @@ export class AssemblyState {
   inFlight = 0;
   failed = 0;
   idle = 0;
+  /** Deleted component -> its executions, so that one added again under its name never repeats the name of an action (D2). */
+  readonly deletedExecutions = new Map<string, number>();
   #nextIndex = 0;
 
   constructor(types: ReadonlyMap<string, ComponentType>) {
@@ -100,7 +102,7 @@ export class AssemblyState {
     return member;
   }
 
-  add(spec: ComponentSpec, state: ComponentState = initialState()): Member {
+  add(spec: ComponentSpec, state: ComponentState = { ...initialState(), executions: this.deletedExecutions.get(spec.name) ?? 0 }): Member {
     const type = this.types.get(spec.type);
     if (!type) throw new RangeError(`no type "${spec.type}"`);
     const net = netOf(type);
@@ -128,6 +130,7 @@ export class AssemblyState {
   delete(name: string): void {
     const member = this.member(name);
     member.deleted = true;
+    this.deletedExecutions.set(name, member.state.executions);
     if (isIdle(member.state)) this.idle--;
     this.members.delete(name);
   }
@@ -339,6 +342,7 @@ export function dataFor(member: Member, transition: string): Record<string, Valu
 export interface AssemblySnapshot {
   readonly members: readonly { readonly spec: ComponentSpec; readonly state: ComponentState; readonly degraded: Readonly<Record<string, string>>; readonly failures: Readonly<Record<string, Failure>> }[];
   readonly connections: readonly Connection[];
+  readonly deletedExecutions?: Readonly<Record<string, number>>;
   readonly program?: ProgramState;
 }
 
@@ -346,6 +350,7 @@ export function snapshot(state: AssemblyState): AssemblySnapshot {
   return {
     members: [...state.members.values()].map((m) => ({ spec: m.spec, state: m.state, degraded: Object.fromEntries(m.degraded), failures: Object.fromEntries(m.failures) })),
     connections: [...state.connections()],
+    ...(state.deletedExecutions.size > 0 ? { deletedExecutions: Object.fromEntries(state.deletedExecutions) } : {}),
     ...(state.program ? { program: { ...state.program, instructions: [...state.program.instructions] } } : {}),
   };
 }
@@ -359,6 +364,7 @@ export function restore(saved: AssemblySnapshot, types: ReadonlyMap<string, Comp
     for (const [transition, failure] of Object.entries(failures)) member.failures.set(transition, failure);
   }
   for (const c of saved.connections) state.connect(c);
+  for (const [name, executions] of Object.entries(saved.deletedExecutions ?? {})) state.deletedExecutions.set(name, executions);
   state.program = saved.program && { ...saved.program, instructions: [...saved.program.instructions] };
   return state;
 }

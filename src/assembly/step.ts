@@ -60,7 +60,7 @@ export function step(state: AssemblyState, event: Event): Step {
       revive(state);
       break;
     case 'cancel':
-      if (state.program) state.program.next = state.program.instructions.length;
+      if (state.program) Object.assign(state.program, { next: state.program.instructions.length, open: false });
       for (const member of state.members.values()) if (member.state.queue.length > 0) state.set(member, { ...member.state, queue: [] });
       revive(state);
       break;
@@ -241,7 +241,7 @@ function tryAgain(step: Step, { component, transition }: ActionRef): void {
 
 function abort(step: Step, member: Member): void {
   const before = member.state.places;
-  step.state.set(member, member.state.entered ? aborted(member.net, member.state) : initialState());
+  step.state.set(member, member.state.entered ? aborted(member.net, member.state) : { ...initialState(), executions: member.state.executions });
   step.happenings.push({ kind: 'aborted', component: member.spec.name, places: member.state.places.filter((p) => !before.includes(p)) });
 }
 
