@@ -115,6 +115,8 @@ export class Session {
       const hosts = options.hosts ?? localFlavour(assembly.hosts, stateFolder);
       const queue = transfers();
       const log = logger(stateFolder);
+      /** Where an action keeps its steps: by its end the component itself may be gone. */
+      const performedOn = new Map<string, Host>();
       const perform = performer({
         state, failureOf, log: (action, line) => log(action, line),
         warn: (action, text) => {
@@ -128,12 +130,17 @@ export class Session {
         state, journal, clock, begun,
         hasAction: ({ component, transition }) => state.member(component).net.type.transitions[transition]!.action !== undefined,
         perform: async (action, data, performOptions) => {
+          performedOn.set(actionKey(action), hostOf(hosts, state.member(action.component).spec));
           log(action, `--- ${performOptions.found ? 'found again' : 'started'} ${new Date(clock.now()).toISOString()} (${actionKey(action)})\n`);
           return perform(action, data, performOptions);
         },
         onHappenings: (happenings) => {
           for (const { happening } of happenings) {
-            if (happening.kind === 'ended') void cleanSteps(hostOf(hosts, state.members.get(happening.action.component)?.spec ?? { on: '' }), actionKey(happening.action));
+            if (happening.kind !== 'ended') continue;
+            const key = actionKey(happening.action);
+            const host = performedOn.get(key);
+            if (host) void cleanSteps(host, key);
+            performedOn.delete(key);
           }
           options.onHappenings?.(happenings);
         },
