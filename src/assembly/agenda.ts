@@ -1,11 +1,13 @@
+import { isIdle } from '../components/net.ts';
 import type { Member } from './state.ts';
 
 /**
- * The components that a rule may apply to, so that a step costs what it moves and not what there is. A component waits at stage 1
- * (try R1), 2 (R2) or 3 (R3); the lowest stage is served first, and within it the component declared first.
+ * The components that a rule may apply to, so that an event costs what it moves and not what there is. A component waits at stage 1
+ * (try R1), 2 (R2) or 3 (R3, and whether its behaviour is over); the lowest stage is served first, and within it the component declared first.
+ * Stages that its tokens rule out at a glance are left out.
  */
 export class Agenda {
-  readonly #stages: [Member[], Member[], Member[]] = [[], [], []];
+  readonly #stages: readonly [Member[], Member[], Member[]] = [[], [], []];
 
   /** Something about the component changed: try all rules again. */
   add(member: Member): void {
@@ -18,27 +20,41 @@ export class Agenda {
       member.stage = 0;
       return true;
     }
-    this.#enter(member, (member.stage + 1) as 2 | 3);
+    this.#enter(member, member.stage === 1 ? 2 : 3);
     return false;
   }
 
   /** The next component to try and keep at its stage. */
   next(): Member | undefined {
-    for (const [i, heap] of this.#stages.entries()) {
+    for (let stage = 1; stage <= 3; stage++) {
+      const heap = this.#stages[stage - 1]!;
       while (heap.length > 0) {
         // An entry left behind by a component that has moved to another stage is dropped here.
-        if (heap[0]!.stage === i + 1 && !heap[0]!.deleted) return heap[0];
+        if (heap[0]!.stage === stage && !heap[0]!.deleted) return heap[0];
         pop(heap);
       }
     }
     return undefined;
   }
 
-  #enter(member: Member, stage: 1 | 2 | 3): void {
+  /** Puts the component at the first stage from `from` on that its tokens allow. */
+  #enter(member: Member, from: 1 | 2 | 3): void {
+    const stage = stageOf(member, from);
     if (member.stage === stage) return;
     member.stage = stage;
-    push(this.#stages[stage - 1]!, member);
+    if (stage !== 0) push(this.#stages[stage - 1]!, member);
   }
+}
+
+function stageOf({ state }: Member, from: 1 | 2 | 3): 0 | 1 | 2 | 3 {
+  if (!state.entered) return from === 1 ? 1 : 0;
+  let isReady = false;
+  for (const { status } of state.moving) {
+    if (status === 'ended' && from === 1) return 1;
+    if (status === 'ready') isReady = true;
+  }
+  if (from <= 2 && state.behaviour !== null && state.places.length > 0) return 2;
+  return isReady || (state.moving.length === 0 && !isIdle(state)) ? 3 : 0;
 }
 
 function push(heap: Member[], member: Member): void {

@@ -3,25 +3,57 @@ import type { ComponentType, Value } from '../components/model.ts';
 import { Agenda } from './agenda.ts';
 import type { ComponentSpec, Connection, Failure, Instruction, PortRef, ProgramOutcome } from './model.ts';
 
-/** A component in an assembly: its plain state, and the ends of its connections with their counts. */
-export interface Member {
+/** A component in an assembly: its plain state, and the ends of its connections with their counts. It answers what the rules ask of its surroundings. */
+export class Member implements Surroundings {
   /** Order of declaration. */
   readonly index: number;
   readonly spec: ComponentSpec;
   readonly net: Net;
-  readonly around: Surroundings;
-  state: ComponentState;
+  state: ComponentState = initialState();
   /** Where it stands in the agenda; 0 when it is not in it. */
-  stage: 0 | 1 | 2 | 3;
-  deleted: boolean;
+  stage: 0 | 1 | 2 | 3 = 0;
+  deleted = false;
   /** Held place -> why its probe fails (F5). */
-  readonly degraded: Map<string, string>;
+  degraded: ReadonlyMap<string, string> = noEntries;
   /** Failed transition -> why (F1). */
-  readonly failures: Map<string, Failure>;
+  failures: ReadonlyMap<string, Failure> = noEntries;
   readonly uses: ReadonlyMap<string, UseEnd>;
   readonly provides: ReadonlyMap<string, ProvideEnd>;
   readonly dataUses: ReadonlyMap<string, DataUseEnd>;
   readonly dataProvides: ReadonlyMap<string, DataProvideEnd>;
+
+  constructor(index: number, spec: ComponentSpec, net: Net) {
+    this.index = index;
+    this.spec = spec;
+    this.net = net;
+    this.uses = ends(net.usePorts, (port) => ({ member: this, port, providers: [], active: 0, withdrawing: 0, inUse: false }));
+    this.provides = ends(net.providePorts, (port) => ({ member: this, port, users: new Set(), active: false, withdrawing: undefined, holders: 0, sharers: new Set() }));
+    this.dataUses = ends(net.dataUsePorts, (port) => ({ member: this, port, sources: [] }));
+    this.dataProvides = ends(net.dataProvidePorts, (port) => ({ member: this, port, readers: new Set() }));
+  }
+
+  isServed(port: string): boolean {
+    return isServed(this.uses.get(port)!);
+  }
+
+  isHeld(ports: readonly string[]): boolean {
+    return isHeld(this.provides, ports);
+  }
+
+  isAvailable(port: string): boolean {
+    return isAvailable(this.dataUses.get(port)!);
+  }
+
+  read(port: string): Value | undefined {
+    return valueOf(this.dataUses.get(port)!);
+  }
+}
+
+/** Most components have no end of some kind, and never fail: they share one empty map. */
+const noEntries: ReadonlyMap<string, never> = new Map<string, never>();
+
+function ends<End>(ports: readonly NetPort[], make: (port: NetPort) => End): ReadonlyMap<string, End> {
+  return ports.length === 0 ? noEntries : new Map(ports.map((port) => [port.name, make(port)]));
 }
 
 export interface UseEnd {
@@ -105,22 +137,7 @@ export class AssemblyState {
   add(spec: ComponentSpec, state: ComponentState = { ...initialState(), executions: this.deletedExecutions.get(spec.name) ?? 0 }): Member {
     const type = this.types.get(spec.type);
     if (!type) throw new RangeError(`no type "${spec.type}"`);
-    const net = netOf(type);
-    const uses = new Map<string, UseEnd>(), provides = new Map<string, ProvideEnd>();
-    const dataUses = new Map<string, DataUseEnd>(), dataProvides = new Map<string, DataProvideEnd>();
-    const member: Member = {
-      index: this.#nextIndex++, spec, net, state: initialState(), stage: 0, deleted: false, degraded: new Map(), failures: new Map(), uses, provides, dataUses, dataProvides,
-      around: {
-        isServed: (port) => isServed(uses.get(port)!),
-        isHeld: (ports) => isHeld(provides, ports),
-        isAvailable: (port) => isAvailable(dataUses.get(port)!),
-        read: (port) => valueOf(dataUses.get(port)!),
-      },
-    };
-    for (const port of net.usePorts) uses.set(port.name, { member, port, providers: [], active: 0, withdrawing: 0, inUse: false });
-    for (const port of net.providePorts) provides.set(port.name, { member, port, users: new Set(), active: false, withdrawing: undefined, holders: 0, sharers: new Set() });
-    for (const port of net.dataUsePorts) dataUses.set(port.name, { member, port, sources: [] });
-    for (const port of net.dataProvidePorts) dataProvides.set(port.name, { member, port, readers: new Set() });
+    const member = new Member(this.#nextIndex++, spec, netOf(type));
     this.members.set(spec.name, member);
     this.set(member, state);
     this.agenda.add(member);
@@ -139,14 +156,15 @@ export class AssemblyState {
   set(member: Member, state: ComponentState): void {
     const before = member.state;
     member.state = state;
-    if (isIdle(before) !== isIdle(state)) this.idle += isIdle(state) ? 1 : -1;
+    const idle = isIdle(state);
+    if (isIdle(before) !== idle) this.idle += idle ? 1 : -1;
     if (before.moving !== state.moving) {
       for (const m of before.moving) this.#count(m.status, -1);
       for (const m of state.moving) this.#count(m.status, 1);
+      if (member.failures.size > 0) member.failures = only(member.failures, (transition) => tokenIn(state, transition)?.status === 'failed');
     }
-    for (const transition of member.failures.keys()) if (tokenIn(state, transition)?.status !== 'failed') member.failures.delete(transition);
-    for (const place of member.degraded.keys()) if (!state.places.includes(place)) member.degraded.delete(place);
-    for (const end of member.uses.values()) this.#refreshUse(end);
+    if (before.places !== state.places && member.degraded.size > 0) member.degraded = only(member.degraded, (place) => state.places.includes(place));
+    if (member.uses.size > 0 && (before.moving !== state.moving || before.places !== state.places)) for (const end of member.uses.values()) this.#refreshUse(end);
     this.#refreshProvides(member);
     if (before.published !== state.published) {
       for (const end of member.dataProvides.values()) if (before.published[end.port.name] !== state.published[end.port.name]) this.#tellReaders(end);
@@ -244,7 +262,7 @@ export class AssemblyState {
   /** Which provide ports are active, and which are withdrawing: R2 depends on the state, and for a switch on its data. */
   #refreshProvides(member: Member): void {
     if (member.provides.size === 0) return;
-    const leaving = withdrawing(member.net, member.state, member.around);
+    const leaving = withdrawing(member.net, member.state, member);
     for (const end of member.provides.values()) {
       const active = isActive(member.net, member.state, end.port);
       const place = leaving.get(end.port.name);
@@ -274,6 +292,10 @@ export class AssemblyState {
       this.agenda.add(reader.member);
     }
   }
+}
+
+function only<V>(entries: ReadonlyMap<string, V>, keep: (key: string) => boolean): ReadonlyMap<string, V> {
+  return new Map([...entries].filter(([key]) => keep(key)));
 }
 
 function hold(user: UseEnd, provider: ProvideEnd): void {
@@ -360,8 +382,8 @@ export function restore(saved: AssemblySnapshot, types: ReadonlyMap<string, Comp
   const state = new AssemblyState(types);
   for (const { spec, state: component, degraded, failures } of saved.members) {
     const member = state.add(spec, component);
-    for (const [place, reason] of Object.entries(degraded)) member.degraded.set(place, reason);
-    for (const [transition, failure] of Object.entries(failures)) member.failures.set(transition, failure);
+    member.degraded = new Map(Object.entries(degraded));
+    member.failures = new Map(Object.entries(failures));
   }
   for (const c of saved.connections) state.connect(c);
   for (const [name, executions] of Object.entries(saved.deletedExecutions ?? {})) state.deletedExecutions.set(name, executions);

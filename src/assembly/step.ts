@@ -1,5 +1,5 @@
 import {
-  aborted, applyMove, ended, failed, initialState, isFinished, isIdle, nextBehaviour, nextMove, pushed, restarted, retrying, tokenIn, tried, type Move, type Rule,
+  aborted, applyMove, ended, failed, initialState, isFinished, isIdle, nextBehaviour, nextMove, pushed, restarted, retrying, tokenIn, tried, type ComponentState, type Move, type Rule,
 } from '../components/net.ts';
 import type { ActionRef, Assembly, Effect, Event, Happening, Instruction, Outcome } from './model.ts';
 import { AssemblyState, dataFor, type Member } from './state.ts';
@@ -93,7 +93,7 @@ const rules: readonly Rule[] = ['R1', 'R2', 'R3'];
 function applyRules(step: Step): void {
   const { state } = step;
   for (let member = state.agenda.next(); member; member = state.agenda.next()) {
-    const move = nextMove(member.net, member.state, member.around, rules[member.stage - 1]!);
+    const move = nextMove(member.net, member.state, member, rules[member.stage - 1]!);
     if (move) applyOne(step, member, move);
     else if (state.agenda.advance(member) && member.state.moving.length === 0 && !isIdle(member.state)) state.finishing.push(member);
   }
@@ -129,21 +129,22 @@ function finishBehaviours(step: Step): boolean {
   for (const member of due) {
     const { behaviour } = member.state;
     if (behaviour !== null) step.happenings.push({ kind: 'behaviourEnded', component: member.spec.name, behaviour, empty: false });
-    begin(step, member);
+    begin(step, member, member.state);
   }
   return due.length > 0;
 }
 
 /** The behaviour is over, or the component was entered with one queued. */
-function mayBegin({ net, state, around }: Member): boolean {
-  return state.behaviour === null ? state.entered && state.queue.length > 0 : isFinished(net, state, around);
+function mayBegin(member: Member): boolean {
+  const { net, state } = member;
+  return state.behaviour === null ? state.entered && state.queue.length > 0 : isFinished(net, state, member);
 }
 
 /** The next behaviour of the queue that has something to do begins; with none the component is idle. */
-function begin(step: Step, member: Member): void {
+function begin(step: Step, member: Member, from: ComponentState): void {
   const component = member.spec.name;
-  let next = nextBehaviour(member.state);
-  while (next.behaviour !== null && isFinished(member.net, next, member.around)) {
+  let next = nextBehaviour(from);
+  while (next.behaviour !== null && isFinished(member.net, next, member)) {
     step.happenings.push({ kind: 'behaviourBegan', component, behaviour: next.behaviour });
     step.happenings.push({ kind: 'behaviourEnded', component, behaviour: next.behaviour, empty: true });
     next = nextBehaviour(next);
@@ -198,9 +199,10 @@ function execute(step: Step, instruction: Instruction): void {
     case 'pushBehaviour': {
       const member = state.member(instruction.component);
       const idle = isIdle(member.state);
-      state.set(member, pushed(member.state, instruction.behaviour));
+      const asked = pushed(member.state, instruction.behaviour);
       // An idle component begins in the instruction's own instant: a withdrawal asked for comes before a new use.
-      if (idle) begin(step, member);
+      if (idle) begin(step, member, asked);
+      else state.set(member, asked);
       return;
     }
     case 'wait': case 'waitAll': return;
@@ -228,7 +230,7 @@ function end(step: Step, action: ActionRef, outcome: Outcome): void {
     step.happenings.push({ kind: 'retrying', action, failure, delayMs });
   } else {
     state.set(member, failed(member.state, action.transition));
-    member.failures.set(action.transition, failure);
+    member.failures = new Map(member.failures).set(action.transition, failure);
     step.happenings.push({ kind: 'failed', action, failure });
   }
 }
@@ -249,13 +251,15 @@ function probed(step: Step, event: Extract<Event, { kind: 'probed' }>): void {
   const member = step.state.member(event.component);
   const { component, place } = event;
   if (event.ok) {
-    if (member.degraded.delete(place)) step.happenings.push({ kind: 'healthy', component, place });
+    if (!member.degraded.has(place)) return;
+    member.degraded = new Map([...member.degraded].filter(([other]) => other !== place));
+    step.happenings.push({ kind: 'healthy', component, place });
     return;
   }
   const reason = event.reason ?? 'its probe failed';
   // A probe that was still asking when its place was left says nothing about the component now.
   if (member.degraded.has(place) || !member.state.places.includes(place)) return;
-  member.degraded.set(place, reason);
+  member.degraded = new Map(member.degraded).set(place, reason);
   const users = new Set<string>();
   for (const provide of member.provides.values()) if (provide.port.covers.has(place)) for (const user of provide.users) users.add(user.member.spec.name);
   step.happenings.push({ kind: 'degraded', component, place, reason, users: [...users] });

@@ -33,7 +33,7 @@ export function blockedPorts(state: AssemblyState): string[] {
 
 function waitsOfMember(member: Member): Wait[] {
   const component = member.spec.name;
-  return blocks(member.net, member.state, member.around).flatMap((block): Wait[] => {
+  return blocks(member.net, member.state, member).flatMap((block): Wait[] => {
     switch (block.rule) {
       case 'R1': {
         const what = block.place;

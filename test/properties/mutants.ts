@@ -13,7 +13,9 @@ export function toldOtherwise(change: (around: Surroundings, member: Member) => 
     for (const member of state.members.values()) {
       if (told.has(member)) continue;
       told.add(member);
-      Object.assign(member.around, change({ ...member.around }, member));
+      const { isServed, isHeld, isAvailable, read } = member;
+      const truth: Surroundings = { isServed: isServed.bind(member), isHeld: isHeld.bind(member), isAvailable: isAvailable.bind(member), read: read.bind(member) };
+      Object.assign(member, change(truth, member));
     }
   };
   return {
