@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { Engine } from '../src/assembly/engine.ts';
 import { memoryJournal, type Journal } from '../src/assembly/journal.ts';
 import type { ComponentSpec, Connection, Instruction } from '../src/assembly/model.ts';
+import { performer } from '../src/assembly/perform.ts';
+import type { Orchestrapi } from '../src/orchestrapi/host.ts';
 import { createAssembly } from '../src/assembly/step.ts';
 import { defineComponent } from '../src/components/define.ts';
 import type { ComponentType } from '../src/components/model.ts';
@@ -12,7 +14,9 @@ import type { EngineLine } from './engine.ts';
 export const cases = ['star', 'chain', 'par', 'reconf'] as const;
 export type CaseName = (typeof cases)[number];
 
-const action = () => {};
+/** Milliseconds that each action takes; 0: it returns at once. */
+let actionMs = 0;
+const action = () => (actionMs > 0 ? new Promise<void>((resolve) => setTimeout(resolve, actionMs)) : undefined);
 
 const provider = defineComponent({
   name: 'provider', places: ['off', 'installed', 'running'], initialPlace: 'off', behaviours: ['deploy', 'update'],
@@ -80,17 +84,21 @@ function sceneOf(name: CaseName, n: number): Scene {
 }
 
 /** Plays one case on the real engine, creating and connecting included. `journal`: durable, on this disk; else in memory. */
-export async function play(name: CaseName, n: number, actionMs: number, onDisk: boolean): Promise<EngineLine> {
+export async function play(name: CaseName, n: number, eachMs: number, onDisk: boolean): Promise<EngineLine> {
+  actionMs = eachMs;
   const scene = sceneOf(name, n);
   const folder = onDisk ? mkdtempSync(join(tmpdir(), 'tutti-bench-')) : undefined;
   const journal: Journal = folder ? await (await import('../src/orchestrapi/journal-file.ts')).openJournal(join(folder, 'journal.jsonl')) : lossy();
   const cpu = process.cpuUsage();
   const begun = performance.now();
   const { state } = createAssembly({ types, components: scene.components, connections: scene.connections });
-  const done = { kind: 'done', writes: {} } as const;
+  const perform = performer({
+    state, failureOf: () => undefined, log: () => {}, warn: () => {},
+    // No machine is touched: the actions do nothing, or wait for a timer.
+    orchestrapi: () => ({}) as Orchestrapi,
+  });
   const engine = new Engine({
-    state, journal, hasAction: () => actionMs > 0,
-    perform: () => new Promise((resolve) => setTimeout(() => resolve(done), actionMs)),
+    state, journal, hasAction: () => true, perform,
     clock: { now: () => Date.now(), after: (ms, callback) => { const t = setTimeout(callback, ms); return () => clearTimeout(t); } },
   });
   const end = await engine.play(name, scene.program);

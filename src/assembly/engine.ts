@@ -5,7 +5,34 @@ import { refuse, step, type Step } from './step.ts';
 import type { Value } from '../components/model.ts';
 
 /** Runs one action to its end and says how it ended; never rejects. `found`: it had begun before the controller died. */
-export type Perform = (action: ActionRef, data: Readonly<Record<string, Value | undefined>>, options: { readonly signal: AbortSignal; readonly found: boolean }) => Promise<Outcome>;
+export type Perform = (action: ActionRef, data: Readonly<Record<string, Value | undefined>>, options: { readonly interruption: Interruption; readonly found: boolean }) => Promise<Outcome>;
+
+/** How one action is ended early: by the operator or by its time limit. The first reason counts. The signal is made when it is asked for: most actions never do. */
+export class Interruption {
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  get reason(): Error | undefined {
+    return this.#reason;
+  }
+
+  interrupt(reason: Error): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(this.#reason);
+  }
+}
+
+/** An action that is to run now, with the values of its data-use ports. */
+interface Due {
+  readonly action: ActionRef;
+  readonly data: Readonly<Record<string, Value | undefined>>;
+}
 
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -41,7 +68,7 @@ export type EngineEnd = ProgramOutcome | 'interrupted';
 export class Engine {
   readonly state: AssemblyState;
   readonly #options: EngineOptions;
-  readonly #running = new Map<string, AbortController>();
+  readonly #running = new Map<string, Interruption>();
   readonly #timers = new Set<() => void>();
   #outcomes: { action: ActionRef; outcome: Outcome }[] = [];
   #retriesDue: ActionRef[] = [];
@@ -72,7 +99,7 @@ export class Engine {
 
   /** Takes up what was in flight when the journal was written: what began is found again, what did not is started, retries count anew. */
   async resume(): Promise<void> {
-    const starts: { action: ActionRef; data: Readonly<Record<string, Value | undefined>> }[] = [];
+    const starts: Due[] = [];
     for (const effect of inFlight(this.state)) {
       if (effect.kind === 'start') starts.push(effect);
       else this.#retryLater(effect.action, effect.delayMs);
@@ -100,7 +127,7 @@ export class Engine {
 
   /** First call: starts nothing more and lets what runs end. Second call: kills what runs. */
   interrupt(): void {
-    if (this.#draining) for (const controller of this.#running.values()) controller.abort(interrupted);
+    if (this.#draining) for (const interruption of this.#running.values()) interruption.interrupt(interrupted);
     this.#draining = true;
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
@@ -143,7 +170,7 @@ export class Engine {
     const atMs = clock.now();
     const durable = journal.append({ kind: 'event', atMs, event });
     const result = step(this.state, event);
-    const starts: { action: ActionRef; data: Readonly<Record<string, Value | undefined>> }[] = [];
+    const starts: Due[] = [];
     for (const effect of result.effects) {
       if (effect.kind === 'start') starts.push(effect);
       else this.#retryLater(effect.action, effect.delayMs);
@@ -158,27 +185,29 @@ export class Engine {
     return result;
   }
 
-  async #begin(starts: readonly { action: ActionRef; data: Readonly<Record<string, Value | undefined>> }[], atMs = this.#options.clock.now()): Promise<void> {
+  async #begin(starts: readonly Due[], atMs = this.#options.clock.now()): Promise<void> {
     const { journal, perform, hasAction, begun } = this.#options;
     if (this.#draining) return;
-    const active = starts.filter(({ action }) => hasAction(action) || this.#endAtOnce(action));
-    if (active.length === 0) return;
-    const fresh = active.filter(({ action }) => !begun?.has(actionKey(action)));
-    for (const { action } of active) this.#running.set(actionKey(action), new AbortController());
-    if (fresh.length > 0) await journal.append({ kind: 'began', atMs, actions: fresh.map(({ action }) => action) });
-    for (const { action, data } of active) {
-      const key = actionKey(action);
-      const { signal } = this.#running.get(key)!;
-      void perform(action, data, { signal, found: begun?.has(key) ?? false }).then((outcome) => {
+    const active: { due: Due; key: string; found: boolean; interruption: Interruption }[] = [];
+    const fresh: ActionRef[] = [];
+    for (const due of starts) {
+      const { action } = due;
+      if (!hasAction(action)) {
+        this.#offer(action, { kind: 'done', writes: {} });
+        continue;
+      }
+      const key = actionKey(action), found = begun?.has(key) ?? false, interruption = new Interruption();
+      this.#running.set(key, interruption);
+      active.push({ due, key, found, interruption });
+      if (!found) fresh.push(action);
+    }
+    if (fresh.length > 0) await journal.append({ kind: 'began', atMs, actions: fresh });
+    for (const { due, key, found, interruption } of active) {
+      void perform(due.action, due.data, { interruption, found }).then((outcome) => {
         this.#running.delete(key);
-        this.#offer(action, outcome);
+        this.#offer(due.action, outcome);
       });
     }
-  }
-
-  #endAtOnce(action: ActionRef): false {
-    this.#offer(action, { kind: 'done', writes: {} });
-    return false;
   }
 
   #retryLater(action: ActionRef, delayMs: number): void {

@@ -1,8 +1,8 @@
-import type { ActionContext, ComponentType, Parameter, Value } from '../components/model.ts';
+import type { ActionContext, ComponentType, Value } from '../components/model.ts';
 import type { Orchestrapi } from '../orchestrapi/host.ts';
-import { actionKey, interrupted, type Perform } from './engine.ts';
+import { actionKey, type Interruption, type Perform } from './engine.ts';
 import type { ActionRef, ComponentSpec, Failure, Outcome } from './model.ts';
-import type { AssemblyState } from './state.ts';
+import type { AssemblyState, Member } from './state.ts';
 
 /** Default time limit of an action: 10 minutes. */
 const defaultTimeoutMs = 600_000;
@@ -29,47 +29,108 @@ export interface PerformOptions {
 
 /** Runs actions: gives each its context, holds it to its time limit, and says in one `Failure` why it did not end well. */
 export function performer(options: PerformOptions): Perform {
-  return async (action, data, { signal }): Promise<Outcome> => {
-    const { spec, net } = options.state.member(action.component);
-    const transition = net.type.transitions[action.transition]!;
+  return async (action, data, { interruption }): Promise<Outcome> => {
+    const member = options.state.member(action.component);
+    const transition = member.net.type.transitions[action.transition]!;
     const timeoutMs = transition.timeoutMs ?? defaultTimeoutMs;
-    const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(new Error(`its time limit of ${timeoutMs} ms is over`)), timeoutMs);
-    const writes: Record<string, Value> = {};
+    let late: Error | undefined;
+    const context = new Context(options, { member, action, data, interruption, timeoutMs, idempotent: transition.idempotent ?? false });
     try {
-      const stage = options.orchestrapi({
-        spec, id: actionKey(action), signal: AbortSignal.any([signal, limit.signal]), timeoutMs, idempotent: transition.idempotent ?? false,
-        onOutput: (text) => options.log(action, text),
-      });
-      const context: ActionContext = Object.assign(Object.create(stage) as Orchestrapi, {
-        component: spec.name, transition: action.transition, attempt: action.attempt, parameters: parametersOf(net.type, spec),
-        signal: AbortSignal.any([signal, limit.signal]),
-        read: (port: string) => {
-          if (!(port in data)) throw new TypeError(`"${action.transition}" does not use the data port "${port}"`);
-          return data[port];
-        },
-        write: (port: string, value: Value) => {
-          if (net.ports.get(port)?.kind !== 'data-provide') throw new TypeError(`"${net.type.name}" has no data-provide port "${port}"`);
-          writes[port] = value;
-        },
-        log: (text: string) => options.log(action, text),
-        warn: (text: string) => options.warn(action, text),
-      });
-      await transition.action!(context);
-      return { kind: 'done', writes };
+      const ending = transition.action!(context as unknown as ActionContext);
+      if (ending === undefined) return { kind: 'done', writes: context.writes };
+      const timer = setTimeout(() => interruption.interrupt((late = new Error(`its time limit of ${timeoutMs} ms is over`))), timeoutMs);
+      try {
+        await ending;
+      } finally {
+        clearTimeout(timer);
+      }
+      return { kind: 'done', writes: context.writes };
     } catch (thrown) {
-      if (signal.aborted) return { kind: 'failed', final: true, failure: { reason: 'interrupted', message: interrupted.message } };
-      if (limit.signal.aborted) return { kind: 'failed', failure: { ...options.failureOf(thrown), reason: 'timeout', message: `"${actionKey(action)}" ran past its time limit of ${timeoutMs} ms and was killed` } };
-      const failure = options.failureOf(thrown) ?? { reason: 'error' as const, message: thrown instanceof Error ? thrown.message : String(thrown) };
+      const why = interruption.reason;
+      if (why && why === late) return { kind: 'failed', failure: { ...options.failureOf(thrown), reason: 'timeout', message: `"${actionKey(action)}" ran past its time limit of ${timeoutMs} ms and was killed` } };
+      if (why) return { kind: 'failed', final: true, failure: { reason: 'interrupted', message: why.message } };
+      const failure = failureOf(options, thrown);
       return { kind: 'failed', failure, ...(failure.reason === 'unknown-fate' ? { final: true } : {}) };
-    } finally {
-      clearTimeout(timer);
     }
   };
 }
 
+interface Scene {
+  readonly member: Member;
+  readonly action: ActionRef;
+  readonly data: Readonly<Record<string, Value | undefined>>;
+  readonly interruption: Interruption;
+  readonly timeoutMs: number;
+  readonly idempotent: boolean;
+}
+
+const noWrites: Readonly<Record<string, Value>> = {};
+
+/** What an action sees: an `ActionContext`. The door to its machine is opened when it is first used; its methods may be taken apart. */
+class Context implements Omit<ActionContext, keyof Orchestrapi> {
+  readonly component: string;
+  readonly transition: string;
+  readonly attempt: number;
+  writes = noWrites;
+  readonly #options: PerformOptions;
+  readonly #scene: Scene;
+  #stage: Orchestrapi | undefined;
+
+  constructor(options: PerformOptions, scene: Scene) {
+    this.component = scene.action.component;
+    this.transition = scene.action.transition;
+    this.attempt = scene.action.attempt;
+    this.#options = options;
+    this.#scene = scene;
+  }
+
+  get parameters(): Readonly<Record<string, Value>> {
+    return parametersOf(this.#scene.member.net.type, this.#scene.member.spec);
+  }
+
+  get signal(): AbortSignal {
+    return this.#scene.interruption.signal;
+  }
+
+  readonly read = (port: string): Value | undefined => {
+    const { data } = this.#scene;
+    if (!(port in data)) throw new TypeError(`"${this.transition}" does not use the data port "${port}"`);
+    return data[port];
+  };
+
+  readonly write = (port: string, value: Value): void => {
+    const { net } = this.#scene.member;
+    if (net.ports.get(port)?.kind !== 'data-provide') throw new TypeError(`"${net.type.name}" has no data-provide port "${port}"`);
+    this.writes = { ...this.writes, [port]: value };
+  };
+
+  readonly log = (text: string): void => this.#options.log(this.#scene.action, text);
+  readonly warn = (text: string): void => this.#options.warn(this.#scene.action, text);
+
+  get stage(): Orchestrapi {
+    const { member: { spec }, action, timeoutMs, idempotent, interruption } = this.#scene;
+    return (this.#stage ??= this.#options.orchestrapi({ spec, id: actionKey(action), signal: interruption.signal, timeoutMs, idempotent, onOutput: this.log }));
+  }
+}
+
+const doors: Readonly<Record<keyof Orchestrapi, true>> = {
+  path: true, hostname: true, address: true, run: true, ask: true, startScript: true, pollScript: true, killScript: true, waitUntil: true, writeFile: true,
+  queueTransfer: true, flushTransfers: true, transfer: true, readFile: true,
+};
+for (const door of Object.keys(doors) as (keyof Orchestrapi)[]) {
+  Object.defineProperty(Context.prototype, door, { enumerable: true, get(this: Context) { return this.stage[door]; } });
+}
+
+function failureOf(options: PerformOptions, thrown: unknown): Failure {
+  return options.failureOf(thrown) ?? { reason: 'error', message: thrown instanceof Error ? thrown.message : String(thrown) };
+}
+
 /** What `with:` says, and the declared defaults for the rest. */
-export function parametersOf(type: Pick<ComponentType, 'parameters'>, spec: Pick<ComponentSpec, 'with'>): Record<string, Value> {
-  const defaults = Object.entries<Parameter>(type.parameters).flatMap(([name, p]) => (p.default === undefined ? [] : [[name, p.default] as const]));
-  return { ...Object.fromEntries(defaults), ...spec.with };
+function parametersOf({ parameters }: Pick<ComponentType, 'parameters'>, spec: Pick<ComponentSpec, 'with'>): Readonly<Record<string, Value>> {
+  const values: Record<string, Value> = { ...spec.with };
+  for (const name in parameters) {
+    const { default: value } = parameters[name]!;
+    if (value !== undefined && !(name in values)) values[name] = value;
+  }
+  return values;
 }
