@@ -49,7 +49,8 @@ export class Agenda {
 function stageOf({ state }: Member, from: 1 | 2 | 3): 0 | 1 | 2 | 3 {
   if (!state.entered) return from === 1 ? 1 : 0;
   let isReady = false;
-  for (const { status } of state.moving) {
+  for (let i = 0; i < state.moving.length; i++) {
+    const { status } = state.moving[i]!;
     if (status === 'ended' && from === 1) return 1;
     if (status === 'ready') isReady = true;
   }

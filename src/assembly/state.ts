@@ -17,10 +17,10 @@ export class Member implements Surroundings {
   degraded: ReadonlyMap<string, string> = noEntries;
   /** Failed transition -> why (F1). */
   failures: ReadonlyMap<string, Failure> = noEntries;
-  readonly uses: ReadonlyMap<string, UseEnd>;
-  readonly provides: ReadonlyMap<string, ProvideEnd>;
-  readonly dataUses: ReadonlyMap<string, DataUseEnd>;
-  readonly dataProvides: ReadonlyMap<string, DataProvideEnd>;
+  readonly uses: readonly UseEnd[];
+  readonly provides: readonly ProvideEnd[];
+  readonly dataUses: readonly DataUseEnd[];
+  readonly dataProvides: readonly DataProvideEnd[];
 
   constructor(index: number, spec: ComponentSpec, net: Net) {
     this.index = index;
@@ -33,7 +33,7 @@ export class Member implements Surroundings {
   }
 
   isServed(port: string): boolean {
-    return isServed(this.uses.get(port)!);
+    return isServed(endOf(this.uses, port)!);
   }
 
   isHeld(ports: readonly string[]): boolean {
@@ -41,19 +41,26 @@ export class Member implements Surroundings {
   }
 
   isAvailable(port: string): boolean {
-    return isAvailable(this.dataUses.get(port)!);
+    return isAvailable(endOf(this.dataUses, port)!);
   }
 
   read(port: string): Value | undefined {
-    return valueOf(this.dataUses.get(port)!);
+    return valueOf(endOf(this.dataUses, port)!);
   }
 }
 
-/** Most components have no end of some kind, and never fail: they share one empty map. */
+/** Most components never fail: they share one empty map. */
 const noEntries: ReadonlyMap<string, never> = new Map<string, never>();
+const noEnds: readonly never[] = [];
 
-function ends<End>(ports: readonly NetPort[], make: (port: NetPort) => End): ReadonlyMap<string, End> {
-  return ports.length === 0 ? noEntries : new Map(ports.map((port) => [port.name, make(port)]));
+function ends<End>(ports: readonly NetPort[], make: (port: NetPort) => End): readonly End[] {
+  return ports.length === 0 ? noEnds : ports.map(make);
+}
+
+/** The end of a port, by its name: a component has a few, so that looking through them is cheaper than a map in memory and time. */
+export function endOf<End extends { readonly port: NetPort }>(all: readonly End[], port: string): End | undefined {
+  for (let i = 0; i < all.length; i++) if (all[i]!.port.name === port) return all[i];
+  return undefined;
 }
 
 export interface UseEnd {
@@ -156,27 +163,28 @@ export class AssemblyState {
   set(member: Member, state: ComponentState): void {
     const before = member.state;
     member.state = state;
-    const idle = isIdle(state);
+    // Loops by index here, in `net.ts` and in `agenda.ts`: a large assembly is deployed once, by code that was never hot, where an iterator costs more than its body.
+    const idle = isIdle(state), { moving } = state;
     if (isIdle(before) !== idle) this.idle += idle ? 1 : -1;
-    if (before.moving !== state.moving) {
-      for (const m of before.moving) this.#count(m.status, -1);
-      for (const m of state.moving) this.#count(m.status, 1);
+    if (before.moving !== moving) {
+      for (let i = 0; i < before.moving.length; i++) this.#count(before.moving[i]!.status, -1);
+      for (let i = 0; i < moving.length; i++) this.#count(moving[i]!.status, 1);
       if (member.failures.size > 0) member.failures = only(member.failures, (transition) => tokenIn(state, transition)?.status === 'failed');
     }
     if (before.places !== state.places && member.degraded.size > 0) member.degraded = only(member.degraded, (place) => state.places.includes(place));
-    if (member.uses.size > 0 && (before.moving !== state.moving || before.places !== state.places)) for (const end of member.uses.values()) this.#refreshUse(end);
+    if (before.moving !== moving || before.places !== state.places) for (let i = 0; i < member.uses.length; i++) this.#refreshUse(member.uses[i]!);
     this.#refreshProvides(member);
     if (before.published !== state.published) {
-      for (const end of member.dataProvides.values()) if (before.published[end.port.name] !== state.published[end.port.name]) this.#tellReaders(end);
+      for (const end of member.dataProvides) if (before.published[end.port.name] !== state.published[end.port.name]) this.#tellReaders(end);
     }
     this.agenda.add(member);
   }
 
   connect({ use, provide }: Connection): void {
     const user = this.member(use.component), provider = this.member(provide.component);
-    const useEnd = user.uses.get(use.port);
+    const useEnd = endOf(user.uses, use.port);
     if (useEnd) {
-      const provideEnd = provider.provides.get(provide.port)!;
+      const provideEnd = endOf(provider.provides, provide.port)!;
       useEnd.providers.push(provideEnd);
       provideEnd.users.add(useEnd);
       if (provideEnd.active) useEnd.active++;
@@ -184,7 +192,7 @@ export class AssemblyState {
       if (useEnd.inUse) hold(useEnd, provideEnd);
       if (provideEnd.active) this.#tellLeavers(useEnd);
     } else {
-      const dataUseEnd = user.dataUses.get(use.port)!, dataProvideEnd = provider.dataProvides.get(provide.port)!;
+      const dataUseEnd = endOf(user.dataUses, use.port)!, dataProvideEnd = endOf(provider.dataProvides, provide.port)!;
       dataUseEnd.sources.push(dataProvideEnd);
       dataProvideEnd.readers.add(dataUseEnd);
       this.#refreshProvides(user);
@@ -194,16 +202,16 @@ export class AssemblyState {
 
   disconnect({ use, provide }: Connection): void {
     const user = this.member(use.component), provider = this.member(provide.component);
-    const useEnd = user.uses.get(use.port);
+    const useEnd = endOf(user.uses, use.port);
     if (useEnd) {
-      const provideEnd = provider.provides.get(provide.port)!;
+      const provideEnd = endOf(provider.provides, provide.port)!;
       useEnd.providers.splice(useEnd.providers.indexOf(provideEnd), 1);
       provideEnd.users.delete(useEnd);
       if (provideEnd.active) useEnd.active--;
       if (provideEnd.withdrawing !== undefined) useEnd.withdrawing--;
       if (useEnd.inUse) release(useEnd, provideEnd);
     } else {
-      const dataUseEnd = user.dataUses.get(use.port)!, dataProvideEnd = provider.dataProvides.get(provide.port)!;
+      const dataUseEnd = endOf(user.dataUses, use.port)!, dataProvideEnd = endOf(provider.dataProvides, provide.port)!;
       dataUseEnd.sources.splice(dataUseEnd.sources.indexOf(dataProvideEnd), 1);
       dataProvideEnd.readers.delete(dataUseEnd);
       this.#refreshProvides(user);
@@ -215,12 +223,12 @@ export class AssemblyState {
   /** I3: whether the connection may be removed now. */
   mayDisconnect({ use, provide }: Connection): boolean {
     const user = this.member(use.component);
-    const end = user.uses.get(use.port);
-    if (!end) return !isRead(user.state, user.dataUses.get(use.port)!.port);
+    const end = endOf(user.uses, use.port);
+    if (!end) return !isRead(user.state, endOf(user.dataUses, use.port)!.port);
     if (!end.inUse) return true;
     const { atLeast } = end.port;
     if (atLeast === undefined) return false;
-    const gone = this.member(provide.component).provides.get(provide.port)!;
+    const gone = endOf(this.member(provide.component).provides, provide.port)!;
     const others = end.active - (gone.active ? 1 : 0);
     return others >= Math.max(1, atLeast === 'all' ? end.providers.length - 1 : atLeast);
   }
@@ -229,15 +237,15 @@ export class AssemblyState {
     const user = this.members.get(use.component);
     const is = (ends: readonly { member: Member; port: NetPort }[] | undefined) =>
       ends?.some((e) => e.member.spec.name === provide.component && e.port.name === provide.port) ?? false;
-    return is(user?.uses.get(use.port)?.providers) || is(user?.dataUses.get(use.port)?.sources);
+    return is(user && endOf(user.uses, use.port)?.providers) || is(user && endOf(user.dataUses, use.port)?.sources);
   }
 
   /** All connections, in the order of the users' declaration. */
   *connections(): Generator<Connection> {
     const ref = (end: { member: Member; port: NetPort }): PortRef => ({ component: end.member.spec.name, port: end.port.name });
     for (const member of this.members.values()) {
-      for (const use of member.uses.values()) for (const provide of use.providers) yield { use: ref(use), provide: ref(provide) };
-      for (const use of member.dataUses.values()) for (const provide of use.sources) yield { use: ref(use), provide: ref(provide) };
+      for (const use of member.uses) for (const provide of use.providers) yield { use: ref(use), provide: ref(provide) };
+      for (const use of member.dataUses) for (const provide of use.sources) yield { use: ref(use), provide: ref(provide) };
     }
   }
 
@@ -261,9 +269,9 @@ export class AssemblyState {
 
   /** Which provide ports are active, and which are withdrawing: R2 depends on the state, and for a switch on its data. */
   #refreshProvides(member: Member): void {
-    if (member.provides.size === 0) return;
+    if (member.provides.length === 0) return;
     const leaving = withdrawing(member.net, member.state, member);
-    for (const end of member.provides.values()) {
+    for (const end of member.provides) {
       const active = isActive(member.net, member.state, end.port);
       const place = leaving.get(end.port.name);
       const withdraws = place !== undefined, withdrew = end.withdrawing !== undefined;
@@ -330,14 +338,14 @@ function holds(end: UseEnd, goes: (provider: ProvideEnd) => boolean): boolean {
   return staying < needed(end);
 }
 
-function isHeld(provides: ReadonlyMap<string, ProvideEnd>, ports: readonly string[]): boolean {
-  const going = ports.map((p) => provides.get(p)!);
+function isHeld(provides: readonly ProvideEnd[], ports: readonly string[]): boolean {
+  const going = ports.map((p) => endOf(provides, p)!);
   return going.some((end) => end.holders > 0 || [...end.sharers].some((user) => holds(user, (p) => going.includes(p))));
 }
 
 /** The users that keep a provide port of a component from being withdrawn (together with `ports` of the same leave). */
 export function holdersOf(member: Member, ports: readonly string[]): UseEnd[] {
-  const going = ports.map((p) => member.provides.get(p)!);
+  const going = ports.map((p) => endOf(member.provides, p)!);
   return going.flatMap((end) => [...end.users].filter((user) => user.inUse && (user.port.atLeast === undefined || holds(user, (p) => going.includes(p)))));
 }
 
@@ -355,7 +363,7 @@ function valueOf(end: DataUseEnd): Value | undefined {
 
 /** The values that a transition's data-use ports have now. */
 export function dataFor(member: Member, transition: string): Record<string, Value | undefined> {
-  return Object.fromEntries(member.net.transitions.get(transition)!.dataUsePorts.map((p) => [p.name, valueOf(member.dataUses.get(p.name)!)]));
+  return Object.fromEntries(member.net.transitions.get(transition)!.dataUsePorts.map((p) => [p.name, valueOf(endOf(member.dataUses, p.name)!)]));
 }
 
 // ---- plain data -------------------------------------------------------------------------------

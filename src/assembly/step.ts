@@ -261,7 +261,7 @@ function probed(step: Step, event: Extract<Event, { kind: 'probed' }>): void {
   if (member.degraded.has(place) || !member.state.places.includes(place)) return;
   member.degraded = new Map(member.degraded).set(place, reason);
   const users = new Set<string>();
-  for (const provide of member.provides.values()) if (provide.port.covers.has(place)) for (const user of provide.users) users.add(user.member.spec.name);
+  for (const provide of member.provides) if (provide.port.covers.has(place)) for (const user of provide.users) users.add(user.member.spec.name);
   step.happenings.push({ kind: 'degraded', component, place, reason, users: [...users] });
 }
 

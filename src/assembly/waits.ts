@@ -1,6 +1,6 @@
 import { blocks, isIdle, tokenIn } from '../components/net.ts';
 import type { Instruction, PortRef } from './model.ts';
-import { holdersOf, type AssemblyState, type Member } from './state.ts';
+import { endOf, holdersOf, type AssemblyState, type Member } from './state.ts';
 import { mayExecute } from './step.ts';
 
 /** What a component (or the program) is waiting for at this moment, and of whom. */
@@ -101,7 +101,7 @@ function whyNotEnded(member: Member, transition: string): string {
 }
 
 function whyNotServed(member: Member, port: string): Wait['for'] {
-  const use = member.uses.get(port);
+  const use = endOf(member.uses, port);
   if (use) {
     if (use.providers.length === 0) return [{ component: member.spec.name, port, why: 'is connected to nobody' }];
     return use.providers.filter((p) => !p.active || p.withdrawing !== undefined).map((p) => ({
@@ -109,7 +109,7 @@ function whyNotServed(member: Member, port: string): Wait['for'] {
       why: `${p.active ? `is withdrawing ("${p.withdrawing}" is to be left)` : 'is not active'}: ${whereIs(p.member)}`,
     }));
   }
-  const { sources } = member.dataUses.get(port)!;
+  const { sources } = endOf(member.dataUses, port)!;
   if (sources.length === 0) return [{ component: member.spec.name, port, why: 'is connected to nobody' }];
   return sources.filter((s) => !(s.port.name in s.member.state.published)).map((s) => ({
     component: s.member.spec.name, port: s.port.name, why: `has no value yet: ${whereIs(s.member)}`,

@@ -67,15 +67,17 @@ export interface NetTransition {
   readonly dataUsePorts: readonly NetPort[];
   /** Both of its ends are in these. */
   readonly groups: ReadonlySet<string>;
+  /** The dock set that its input dock belongs to: itself and those it waits for. */
+  readonly docks: readonly NetTransition[];
 }
 
 export interface NetPlace {
   readonly name: string;
+  /** Order of declaration. */
+  readonly index: number;
   readonly groups: readonly string[];
   /** Behaviour -> transitions that leave the place. */
   readonly leaving: ReadonlyMap<string, readonly NetTransition[]>;
-  /** Behaviour -> the dock sets by which the place is entered. */
-  readonly docks: ReadonlyMap<string, readonly (readonly NetTransition[])[]>;
   readonly switch: Switch | undefined;
   /** Use ports bound to the place itself. */
   readonly usePorts: readonly NetPort[];
@@ -141,7 +143,7 @@ function compile(type: ComponentType): Net {
   const places = new Map<string, Writable<NetPlace>>();
   for (const name of type.places) {
     places.set(name, {
-      name, groups: groupsOf(name), leaving: new Map(), docks: new Map(), switch: type.switches[name],
+      name, index: places.size, groups: groupsOf(name), leaving: new Map(), switch: type.switches[name],
       usePorts: of('use').filter((p) => p.places.has(name)),
       groupUsePorts: of('use').flatMap((port) => port.groups.filter((g) => type.groups[g]!.includes(name)).map((group) => ({ group, port }))),
       providePorts: of('provide').filter((p) => p.covers.has(name)),
@@ -152,23 +154,18 @@ function compile(type: ComponentType): Net {
   const sets = new Map<string, NetTransition[]>();
   for (const [name, t] of Object.entries(type.transitions)) {
     const from = places.get(t.from)!, to = places.get(t.to)!;
+    const key = JSON.stringify([t.to, t.behaviour, t.dockSet ?? '']);
+    let docks = sets.get(key);
+    if (!docks) sets.set(key, (docks = []));
     const transition: NetTransition = {
-      name, index: transitions.size, from, to, behaviour: t.behaviour,
+      name, index: transitions.size, from, to, behaviour: t.behaviour, docks,
       usePorts: of('use').filter((p) => p.transitions.has(name)), dataUsePorts: of('data-use').filter((p) => p.transitions.has(name)),
       groups: new Set(from.groups.filter((g) => to.groups.includes(g))),
     };
+    docks.push(transition);
     transitions.set(name, transition);
     if (!from.leaving.has(t.behaviour)) from.leaving.set(t.behaviour, []);
     from.leaving.get(t.behaviour)!.push(transition);
-    const key = JSON.stringify([t.to, t.behaviour, t.dockSet ?? '']);
-    const set = sets.get(key);
-    if (set) set.push(transition);
-    else {
-      const docks = [transition];
-      sets.set(key, docks);
-      if (!to.docks.has(t.behaviour)) to.docks.set(t.behaviour, []);
-      to.docks.get(t.behaviour)!.push(docks);
-    }
   }
   return { type, places, transitions, ports, usePorts: of('use'), providePorts: of('provide'), dataUsePorts: of('data-use'), dataProvidePorts: of('data-provide') };
 }
@@ -186,22 +183,32 @@ export function initialState(): ComponentState {
 
 /** A group holds a token when one of its places does or one of its transitions is not idle. */
 export function groupHolds(net: Net, state: ComponentState, group: string): boolean {
-  for (const p of state.places) if (net.places.get(p)!.groups.includes(group)) return true;
-  for (const m of state.moving) if (net.transitions.get(m.transition)!.groups.has(group)) return true;
+  const { places, moving } = state;
+  for (let i = 0; i < places.length; i++) if (net.places.get(places[i]!)!.groups.includes(group)) return true;
+  for (let i = 0; i < moving.length; i++) if (net.transitions.get(moving[i]!.transition)!.groups.has(group)) return true;
   return false;
 }
 
 /** Whether a provide port is active. */
 export function isActive(net: Net, state: ComponentState, port: NetPort): boolean {
-  for (const p of state.places) if (port.covers.has(p)) return true;
-  for (const g of port.groups) if (groupHolds(net, state, g)) return true;
+  return coversOne(port, state.places) || holdsGroup(net, state, port);
+}
+
+function coversOne(port: NetPort, places: readonly string[]): boolean {
+  for (let i = 0; i < places.length; i++) if (port.covers.has(places[i]!)) return true;
+  return false;
+}
+
+function holdsGroup(net: Net, state: ComponentState, { groups }: NetPort): boolean {
+  for (let i = 0; i < groups.length; i++) if (groupHolds(net, state, groups[i]!)) return true;
   return false;
 }
 
 /** Whether a use port is in use (§2): by a place, a group, a transition that runs or failed, or a token carried over. */
 export function isInUse(net: Net, state: ComponentState, port: NetPort): boolean {
-  for (const p of state.places) if (port.covers.has(p)) return true;
-  for (const m of state.moving) {
+  if (coversOne(port, state.places)) return true;
+  for (let i = 0; i < state.moving.length; i++) {
+    const m = state.moving[i]!;
     if (!port.transitions.has(m.transition)) continue;
     switch (m.status) {
       case 'ready': if (port.covers.has(net.transitions.get(m.transition)!.from.name)) return true; break;
@@ -209,8 +216,7 @@ export function isInUse(net: Net, state: ComponentState, port: NetPort): boolean
       default: return true;
     }
   }
-  for (const g of port.groups) if (groupHolds(net, state, g)) return true;
-  return false;
+  return holdsGroup(net, state, port);
 }
 
 /** Whether a data-use port is in use: one of its transitions runs or failed. */
@@ -284,31 +290,43 @@ function nextEntry(net: Net, state: ComponentState, around: Surroundings): Move 
     const place = net.places.get(net.type.initialPlace)!;
     return missingToEnter(net, state, around, place, nothing).length === 0 ? { rule: 'R1', place: place.name, docks: nothing } : undefined;
   }
-  if (!state.moving.some((m) => m.status === 'ended')) return undefined;
-  for (const { place, docks } of completeDocks(net, state)) {
+  const complete = completeDocks(net, state);
+  for (let i = 0; i < complete.length; i++) {
+    const { place, docks } = complete[i]!;
     if (!state.places.includes(place.name) && missingToEnter(net, state, around, place, docks).length === 0) return { rule: 'R1', place: place.name, docks };
   }
   return undefined;
 }
 
+interface Entry {
+  readonly place: NetPlace;
+  readonly docks: readonly NetTransition[];
+}
+
 /** Every dock set all of whose docks hold a token, by order of declaration. */
-function* completeDocks(net: Net, state: ComponentState): Generator<{ place: NetPlace; docks: readonly NetTransition[] }> {
-  const isEnded = (t: NetTransition) => state.moving.some((m) => m.transition === t.name && m.status === 'ended');
-  for (const name of net.type.places) {
-    const place = net.places.get(name)!;
-    for (const docks of place.docks.get(state.behaviour!) ?? nothing) if (docks.every(isEnded)) yield { place, docks };
+function completeDocks(net: Net, { moving }: ComponentState): readonly Entry[] {
+  let complete: Entry[] | undefined;
+  const isEnded = (t: NetTransition) => moving.some((m) => m.transition === t.name && m.status === 'ended');
+  for (let i = 0; i < moving.length; i++) {
+    if (moving[i]!.status !== 'ended') continue;
+    const { docks, to: place } = net.transitions.get(moving[i]!.transition)!;
+    if (complete?.some((entry) => entry.docks === docks) || !docks.every(isEnded)) continue;
+    (complete ??= []).push({ place, docks });
   }
+  if (complete === undefined) return nothing;
+  return complete.length === 1 ? complete : complete.sort((a, b) => a.place.index - b.place.index || a.docks[0]!.index - b.docks[0]!.index);
 }
 
 /** R1: the use ports that entering `place` would need and that are neither served nor carried over. */
-function missingToEnter(net: Net, state: ComponentState, around: Surroundings, place: NetPlace, docks: readonly NetTransition[]): string[] {
+function missingToEnter(net: Net, state: ComponentState, around: Surroundings, place: NetPlace, docks: readonly NetTransition[]): readonly string[] {
+  if (place.usePorts.length === 0 && place.groupUsePorts.length === 0) return nothing;
   const missing: string[] = [];
   const ask = (port: NetPort) => {
     const carried = docks.some((t) => port.transitions.has(t.name));
     if (!carried && !around.isServed(port.name) && !missing.includes(port.name)) missing.push(port.name);
   };
-  for (const port of place.usePorts) ask(port);
-  for (const { group, port } of place.groupUsePorts) if (!groupHolds(net, state, group)) ask(port);
+  for (let i = 0; i < place.usePorts.length; i++) ask(place.usePorts[i]!);
+  for (let i = 0; i < place.groupUsePorts.length; i++) if (!groupHolds(net, state, place.groupUsePorts[i]!.group)) ask(place.groupUsePorts[i]!.port);
   return missing;
 }
 
@@ -326,16 +344,17 @@ function nextExit(net: Net, state: ComponentState, around: Surroundings): Move |
 
 function nextStart(net: Net, state: ComponentState, around: Surroundings): Move | undefined {
   let first: NetTransition | undefined;
-  for (const m of state.moving) {
-    if (m.status !== 'ready') continue;
-    const transition = net.transitions.get(m.transition)!;
+  for (let i = 0; i < state.moving.length; i++) {
+    if (state.moving[i]!.status !== 'ready') continue;
+    const transition = net.transitions.get(state.moving[i]!.transition)!;
     if ((!first || transition.index < first.index) && missingToStart(transition, around).length === 0) first = transition;
   }
   return first && { rule: 'R3', transition: first };
 }
 
 /** R3: the ports that a ready transition still waits for. */
-function missingToStart(t: NetTransition, around: Surroundings): string[] {
+function missingToStart(t: NetTransition, around: Surroundings): readonly string[] {
+  if (t.usePorts.length === 0 && t.dataUsePorts.length === 0) return nothing;
   const missing: string[] = [];
   for (const port of t.usePorts) if (!port.covers.has(t.from.name) && !around.isServed(port.name)) missing.push(port.name);
   for (const port of t.dataUsePorts) if (!around.isAvailable(port.name)) missing.push(port.name);
@@ -362,7 +381,7 @@ export function blocks(net: Net, state: ComponentState, around: Surroundings): B
     found.push({ rule: 'R1', place: place.name, ports: missingToEnter(net, state, around, place, nothing), occupied: false, missing: [] });
     return found;
   }
-  const complete = [...completeDocks(net, state)];
+  const complete = completeDocks(net, state);
   for (const { place, docks } of complete) {
     const ports = missingToEnter(net, state, around, place, docks);
     found.push({ rule: 'R1', place: place.name, ports, occupied: state.places.includes(place.name), missing: [] });
@@ -371,8 +390,7 @@ export function blocks(net: Net, state: ComponentState, around: Surroundings): B
     const t = net.transitions.get(m.transition)!;
     if (m.status === 'ready') found.push({ rule: 'R3', transition: t.name, ports: missingToStart(t, around) });
     if (m.status === 'ended' && !complete.some((c) => c.docks.includes(t))) {
-      const docks = t.to.docks.get(t.behaviour)!.find((set) => set.includes(t))!;
-      const missing = docks.filter((d) => !state.moving.some((o) => o.transition === d.name && o.status === 'ended')).map((d) => d.name);
+      const missing = t.docks.filter((d) => !state.moving.some((o) => o.transition === d.name && o.status === 'ended')).map((d) => d.name);
       if (!found.some((b) => b.rule === 'R1' && b.place === t.to.name)) found.push({ rule: 'R1', place: t.to.name, ports: [], occupied: false, missing });
     }
   }
