@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Engine } from '../src/assembly/engine.ts';
+import { Engine, type Clock } from '../src/assembly/engine.ts';
 import { memoryJournal, type Journal } from '../src/assembly/journal.ts';
 import type { ComponentSpec, Connection, Instruction } from '../src/assembly/model.ts';
 import { performer } from '../src/assembly/perform.ts';
@@ -93,13 +93,12 @@ export async function play(name: CaseName, n: number, eachMs: number, onDisk: bo
   const begun = performance.now();
   const { state } = createAssembly({ types, components: scene.components, connections: scene.connections });
   const perform = performer({
-    state, failureOf: () => undefined, log: () => {}, warn: () => {},
+    state, clock, failureOf: () => undefined, log: () => {}, warn: () => {},
     // No machine is touched: the actions do nothing, or wait for a timer.
     orchestrapi: () => ({}) as Orchestrapi,
   });
   const engine = new Engine({
-    state, journal, hasAction: () => true, perform,
-    clock: { now: () => Date.now(), after: (ms, callback) => { const t = setTimeout(callback, ms); return () => clearTimeout(t); } },
+    state, journal, clock, hasAction: () => true, perform,
   });
   const end = await engine.play(name, scene.program);
   const wallMs = performance.now() - begun;
@@ -115,4 +114,5 @@ export async function play(name: CaseName, n: number, eachMs: number, onDisk: bo
 
 /** A journal that keeps nothing: what is measured is the engine. */
 const lossy = (): Journal => ({ ...memoryJournal(), append: async () => {} });
+const clock: Clock = { now: () => Date.now(), after: (ms, callback) => { const t = setTimeout(callback, ms); return () => clearTimeout(t); } };
 const round = (x: number) => Math.round(x * 10) / 10;

@@ -118,7 +118,7 @@ export class Session {
       /** Where an action keeps its steps: by its end the component itself may be gone. */
       const performedOn = new Map<string, Host>();
       const perform = performer({
-        state, failureOf, log: (action, line) => log(action, line),
+        state, clock, failureOf, log: (action, line) => log(action, line),
         warn: (action, text) => {
           log(action, `warning: ${text}`);
           options.onWarning?.(action, text);

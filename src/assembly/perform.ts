@@ -1,6 +1,6 @@
 import type { ActionContext, ComponentType, Value } from '../components/model.ts';
 import type { Orchestrapi } from '../orchestrapi/host.ts';
-import { actionKey, type Interruption, type Perform } from './engine.ts';
+import { actionKey, type Clock, type Interruption, type Perform } from './engine.ts';
 import type { ActionRef, ComponentSpec, Failure, Outcome } from './model.ts';
 import type { AssemblyState, Member } from './state.ts';
 
@@ -20,6 +20,7 @@ export interface StageOptions {
 
 export interface PerformOptions {
   readonly state: AssemblyState;
+  readonly clock: Clock;
   readonly orchestrapi: (options: StageOptions) => Orchestrapi;
   /** What an error of the layer below means; undefined for any other. */
   readonly failureOf: (error: unknown) => Failure | undefined;
@@ -38,11 +39,11 @@ export function performer(options: PerformOptions): Perform {
     try {
       const ending = transition.action!(context as unknown as ActionContext);
       if (ending === undefined) return { kind: 'done', writes: context.writes };
-      const timer = setTimeout(() => interruption.interrupt((late = new Error(`its time limit of ${timeoutMs} ms is over`))), timeoutMs);
+      const forget = options.clock.after(timeoutMs, () => interruption.interrupt((late = new Error(`its time limit of ${timeoutMs} ms is over`))));
       try {
         await ending;
       } finally {
-        clearTimeout(timer);
+        forget();
       }
       return { kind: 'done', writes: context.writes };
     } catch (thrown) {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, symlink } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Engine, actionKey, type Perform } from '../../../src/assembly/engine.ts';
+import { Engine, actionKey, type Clock, type Perform } from '../../../src/assembly/engine.ts';
 import { memoryJournal } from '../../../src/assembly/journal.ts';
 import type { Assembly, Happening } from '../../../src/assembly/model.ts';
 import { parseAndCheck } from '../../../src/assembly/parse.ts';
@@ -116,8 +116,10 @@ class Playground {
     this.#hosts = new Map(assembly.hosts.map((name) => [name, localHost({ name, workFolder: join(root, name), env: { PATH: path } })]));
     const { state } = createAssembly(assembly);
     const queue = transfers();
+    const clock: Clock = { now: () => Date.now(), after: (ms, callback) => { const timer = setTimeout(callback, ms); return () => clearTimeout(timer); } };
     const perform: Perform = performer({
       state,
+      clock,
       failureOf,
       log: () => {},
       warn: (_, text) => void this.warnings.push(text),
@@ -128,7 +130,7 @@ class Playground {
       journal: memoryJournal(),
       perform: twice ? (...args) => this.#performTwice(perform, ...args) : perform,
       hasAction: ({ component, transition }) => state.member(component).net.type.transitions[transition]!.action !== undefined,
-      clock: { now: () => Date.now(), after: (ms, callback) => { const timer = setTimeout(callback, ms); return () => clearTimeout(timer); } },
+      clock,
       onHappenings: (happenings) => happenings.forEach(({ happening }) => this.#see(happening)),
     });
   }
