@@ -303,7 +303,7 @@ interface Entry {
   readonly docks: readonly NetTransition[];
 }
 
-/** Every dock set all of whose docks hold a token, by order of declaration. */
+/** Places with a dock set all of whose docks hold a token, by order of declaration; of several such sets of a place the first declared is the one that enters. */
 function completeDocks(net: Net, { moving }: ComponentState): readonly Entry[] {
   let complete: Entry[] | undefined;
   const isEnded = (t: NetTransition) => moving.some((m) => m.transition === t.name && m.status === 'ended');
@@ -314,7 +314,9 @@ function completeDocks(net: Net, { moving }: ComponentState): readonly Entry[] {
     (complete ??= []).push({ place, docks });
   }
   if (complete === undefined) return nothing;
-  return complete.length === 1 ? complete : complete.sort((a, b) => a.place.index - b.place.index || a.docks[0]!.index - b.docks[0]!.index);
+  if (complete.length === 1) return complete;
+  complete.sort((a, b) => a.place.index - b.place.index || a.docks[0]!.index - b.docks[0]!.index);
+  return complete.filter(({ place }, i) => complete[i - 1]?.place !== place);
 }
 
 /** R1: the use ports that entering `place` would need and that are neither served nor carried over. */

@@ -55,6 +55,15 @@ describe('R1 enter', () => {
     ['R1: a use port of the place is not served', 'a:ended b:ended', '', undefined],
   ])('%s', (_, from, served, expected) => expect(move(join, 'R1', at(from), world({ served }))).toBe(expected));
 
+  const alternatives = net(`type t: off on
+  a: off -> on by deploy 1 set=x
+  b: off -> on by deploy 1
+  s: use on b`);
+  test.each<[string, string, string, string | undefined]>([
+    ['R1: a set whose token carries the use over enters', 'b:ended', '', 'enter on b'],
+    ['R1: the first complete set enters or none does: a later one that carries the use over does not pass it', 'a:ended b:ended', '', undefined],
+  ])('%s', (_, from, served, expected) => expect(move(alternatives, 'R1', at(from), world({ served }))).toBe(expected));
+
   const grouped = net(`type t: off a b
   in: off -> a by deploy 1
   on: a -> b by deploy 1
