@@ -7,7 +7,8 @@ import { actionKey, Engine, fold, inFlight, type Clock, type EngineEnd } from '.
 import type { AssemblyRecord, Journal, JournalRecord, TimedHappening } from './assembly/journal.ts';
 import type { ActionRef, Assembly, ComponentSpec, Event, Instruction, Program } from './assembly/model.ts';
 import { modulesOf, parseAssembly } from './assembly/parse.ts';
-import { performer } from './assembly/perform.ts';
+import { performer, prober, type PerformOptions } from './assembly/perform.ts';
+import { probeAll, Probes, type Probed } from './assembly/probes.ts';
 import { conductor, diverged, portRef, type ProgramModule } from './assembly/program.ts';
 import type { AssemblyState } from './assembly/state.ts';
 import { createAssembly } from './assembly/step.ts';
@@ -70,6 +71,8 @@ export interface SessionOptions {
   readonly clock?: Clock;
   readonly onHappenings?: (happenings: readonly TimedHappening[]) => void;
   readonly onWarning?: (action: ActionRef, text: string) => void;
+  /** From the end of one round of probes to the next; default 10,000. */
+  readonly probeEveryMs?: number;
 }
 
 /** The real clock. */
@@ -91,8 +94,9 @@ export class Session {
   readonly existed: boolean;
   readonly #journal: Journal;
   readonly #begun: ReadonlySet<string>;
+  readonly #probes: Probes;
 
-  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; existed: boolean; begun: ReadonlySet<string> }) {
+  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; existed: boolean; begun: ReadonlySet<string>; probes: Probes }) {
     this.assembly = options.assembly;
     this.stateFolder = options.stateFolder;
     this.engine = options.engine;
@@ -100,6 +104,7 @@ export class Session {
     this.existed = options.existed;
     this.#journal = options.journal;
     this.#begun = options.begun;
+    this.#probes = options.probes;
   }
 
   /** Opens the journal (or begins one), folds it, and makes the engine ready; nothing runs yet. @throws TuttiError JOURNAL_LOCKED, JOURNAL_CORRUPT, ASSEMBLY_CHANGED */
@@ -113,19 +118,15 @@ export class Session {
       const records: readonly JournalRecord[] = existed ? journal.records : [firstRecord(assembly, clock.now())];
       const { state, begun } = fold(records, (first) => stateOf(first, assembly));
       const hosts = options.hosts ?? localFlavour(assembly.hosts, stateFolder);
-      const queue = transfers();
       const log = logger(stateFolder);
       /** Where an action keeps its steps: by its end the component itself may be gone. */
       const performedOn = new Map<string, Host>();
-      const perform = performer({
-        state, clock, failureOf, log: (action, line) => log(action, line),
-        warn: (action, text) => {
-          log(action, `warning: ${text}`);
-          options.onWarning?.(action, text);
-        },
-        orchestrapi: ({ spec, id, signal, timeoutMs, idempotent, onOutput }) =>
-          createOrchestrapi({ host: hostOf(hosts, spec), hosts, component: spec.name, action: id, transfers: queue, signal, timeoutMs, idempotent, onOutput, folder: assembly.folder }),
-      });
+      const warn: PerformOptions['warn'] = (action, text) => {
+        log(action, `warning: ${text}`);
+        options.onWarning?.(action, text);
+      };
+      const stage: PerformOptions = { state, clock, failureOf, log, warn, orchestrapi: orchestrapiOf(hosts, assembly) };
+      const perform = performer(stage);
       const engine = new Engine({
         state, journal, clock, begun,
         hasAction: ({ component, transition }) => state.member(component).net.type.transitions[transition]!.action !== undefined,
@@ -145,7 +146,8 @@ export class Session {
           options.onHappenings?.(happenings);
         },
       });
-      return new Session({ ...options, engine, journal, hosts, existed, begun });
+      const probes = new Probes({ state, clock, probe: prober(stage), tell: (event) => engine.send(event), everyMs: options.probeEveryMs ?? 10_000 });
+      return new Session({ ...options, engine, journal, hosts, existed, begun, probes });
     } catch (failure) {
       await journal.close();
       throw failure;
@@ -208,6 +210,7 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    await this.#probes.stop();
     await this.#journal.close();
     await Promise.all([...this.hosts.values()].map((host) => host.close()));
   }
@@ -241,6 +244,11 @@ export class Session {
   async #executed(index: number): Promise<void> {
     while ((this.engine.state.program?.next ?? Infinity) <= index) await this.engine.moved();
   }
+}
+
+function orchestrapiOf(hosts: ReadonlyMap<string, Host>, { folder }: Pick<Assembly, 'folder'>): PerformOptions['orchestrapi'] {
+  const queue = transfers();
+  return ({ spec, id, ...options }) => createOrchestrapi({ ...options, host: hostOf(hosts, spec), hosts, component: spec.name, action: id, transfers: queue, folder });
 }
 
 function hostOf(hosts: ReadonlyMap<string, Host>, spec: Pick<ComponentSpec, 'on'>): Host {
@@ -282,6 +290,22 @@ function stateOf(first: AssemblyRecord, assembly: Assembly): AssemblyState {
 /** The state that a journal leads to, with the types of the file. @throws TuttiError ASSEMBLY_CHANGED */
 export async function recordedState(stateFolder: string, assembly: Assembly): Promise<AssemblyState> {
   return fold(await readJournal<JournalRecord>(journalPath(stateFolder)), (first) => stateOf(first, assembly)).state;
+}
+
+/** Asks the probes of all places that the journal says are held, without the lock and without a record: what is no longer true, and why. @throws TuttiError ASSEMBLY_CHANGED */
+export async function probeRecorded(stateFolder: string, assembly: Assembly): Promise<(Probed & { reason: string })[]> {
+  const state = await recordedState(stateFolder, assembly);
+  const hosts = localFlavour(assembly.hosts, stateFolder);
+  const nothing = (): void => {};
+  const ill: (Probed & { reason: string })[] = [];
+  try {
+    await probeAll(state, prober({ state, clock: realClock, failureOf, log: nothing, warn: nothing, orchestrapi: orchestrapiOf(hosts, assembly) }), (place, reason) => {
+      if (reason !== undefined) ill.push({ ...place, reason });
+    });
+  } finally {
+    await Promise.all([...hosts.values()].map((host) => host.close()));
+  }
+  return ill;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { ActionContext, ComponentType, Value } from '../components/model.ts';
 import type { Orchestrapi } from '../orchestrapi/host.ts';
-import { actionKey, type Clock, type Interruption, type Perform } from './engine.ts';
+import { actionKey, Interruption, type Clock, type Perform } from './engine.ts';
 import type { ActionRef, ComponentSpec, Failure, Outcome } from './model.ts';
 import type { AssemblyState, Member } from './state.ts';
 
@@ -52,6 +52,41 @@ export function performer(options: PerformOptions): Perform {
       if (why) return { kind: 'failed', final: true, failure: { reason: 'interrupted', message: why.message } };
       const failure = failureOf(options, thrown);
       return { kind: 'failed', failure, ...(failure.reason === 'unknown-fate' ? { final: true } : {}) };
+    }
+  };
+}
+
+/** Asks one probe; gives the reason why the place is no longer true, or undefined. Never rejects. */
+export type Probing = (component: string, place: string, interruption: Interruption) => Promise<string | undefined>;
+
+/** Time limit of a probe: 30 seconds. */
+const probeTimeoutMs = 30_000;
+
+/** Asks whether held places are still true (F5). A probe's `run` is a question: nothing it does is kept as a step. */
+export function prober(options: PerformOptions): Probing {
+  return async (component, place, stopped) => {
+    const member = options.state.member(component);
+    // Its own time limit must not end the other probes.
+    const interruption = new Interruption();
+    const stop = (): void => interruption.interrupt(stopped.reason!);
+    stopped.signal.addEventListener('abort', stop, { once: true });
+    const forget = options.clock.after(probeTimeoutMs, () => interruption.interrupt(new Error(`its probe did not answer within ${probeTimeoutMs} ms`)));
+    const data = Object.fromEntries(member.dataUses.map((end) => [end.port.name, member.read(end.port.name)]));
+    const orchestrapi = (stage: StageOptions): Orchestrapi => {
+      const door = options.orchestrapi(stage);
+      return { ...door, run: door.ask };
+    };
+    const scene = { member, action: { component, transition: place, execution: 0, attempt: 1 }, data, interruption, timeoutMs: probeTimeoutMs, idempotent: true };
+    try {
+      await member.net.type.probes[place]!(new Context({ ...options, orchestrapi }, scene) as unknown as ActionContext);
+      return undefined;
+    } catch (thrown) {
+      const { message, output } = failureOf(options, thrown);
+      const last = output?.trimEnd().split('\n').at(-1);
+      return interruption.reason?.message ?? (last ? `${message}: ${last}` : message);
+    } finally {
+      forget();
+      stopped.signal.removeEventListener('abort', stop);
     }
   };
 }

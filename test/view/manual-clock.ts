@@ -31,4 +31,8 @@ export class ManualClock implements Clock {
     }
     this.#nowMs = nowMs;
   }
+
+  advance(ms: number): void {
+    this.advanceTo(this.#nowMs + ms);
+  }
 }
