@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { checkProgram, expandCalls } from './assembly/check.ts';
+import { check, checkProgram, expandCalls } from './assembly/check.ts';
 import { actionKey, Engine, fold, inFlight, type Clock, type EngineEnd } from './assembly/engine.ts';
 import type { AssemblyRecord, Journal, JournalRecord, TimedHappening } from './assembly/journal.ts';
 import type { ActionRef, Assembly, ComponentSpec, Event, Instruction, Program } from './assembly/model.ts';
@@ -12,7 +12,7 @@ import { probeAll, Probes, type Probed } from './assembly/probes.ts';
 import { conductor, diverged, portRef, type ProgramModule } from './assembly/program.ts';
 import type { AssemblyState } from './assembly/state.ts';
 import { createAssembly } from './assembly/step.ts';
-import { catalogue } from './components/catalogue/index.ts';
+import { catalogue, wiringRules } from './components/catalogue/index.ts';
 
 import type { ComponentType } from './components/model.ts';
 import { error, TuttiError, exitCodes, type Diagnostic } from './diagnostic.ts';
@@ -55,6 +55,13 @@ export async function loadAssembly(file: string): Promise<{ assembly?: Assembly;
   }
   const parsed = parseAssembly(text, file, { types, folder: dirname(resolve(file)) });
   return { ...(parsed.assembly && diagnostics.length === 0 ? { assembly: parsed.assembly } : {}), diagnostics: [...diagnostics, ...parsed.diagnostics] };
+}
+
+/** Everything that is wrong with an assembly by itself and by what the catalogue's systems know. */
+export function problemsOf(assembly: Assembly): Diagnostic[] {
+  return check(assembly, wiringRules.map(({ name, about, code, summary, find }) => ({
+    name, about, run: () => find(assembly).map(({ component, detail }) => error(code, summary, detail, assembly.where.get(`component:${component}`))),
+  })));
 }
 
 function isComponentType(value: unknown): value is ComponentType {

@@ -4,7 +4,7 @@ import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly } from '../assembly/model.ts';
 import { waitsOf } from '../assembly/waits.ts';
 import { error, exitCodes, render, TuttiError, type ExitCode } from '../diagnostic.ts';
-import { loadAssembly, logPath, Session, stateFolderOf } from '../session.ts';
+import { loadAssembly, logPath, problemsOf, Session, stateFolderOf } from '../session.ts';
 import { explain } from '../view/waits.ts';
 import type { Io } from './io.ts';
 import { watch, type ViewMode } from './watch.ts';
@@ -27,7 +27,7 @@ export function conducting(command: Command): Command {
 /** The assembly of a file, or its diagnostics thrown. Warnings are left to `check`. */
 export async function requireAssembly(file: string): Promise<Assembly> {
   const { assembly, diagnostics } = await loadAssembly(file);
-  const errors = diagnostics.filter((d) => d.severity === 'error');
+  const errors = [...diagnostics, ...(assembly ? problemsOf(assembly) : [])].filter((d) => d.severity === 'error');
   if (!assembly || errors.length > 0) throw new TuttiError(errors);
   return assembly;
 }

@@ -1,7 +1,6 @@
-import { check as checkAssembly } from '../../assembly/check.ts';
 import { foresee } from '../../assembly/foresee.ts';
 import { exitCodes } from '../../diagnostic.ts';
-import { loadAssembly } from '../../session.ts';
+import { loadAssembly, problemsOf } from '../../session.ts';
 import { explain } from '../../view/waits.ts';
 import { printDiagnostics } from '../conduct.ts';
 import type { AddCommand } from './index.ts';
@@ -16,7 +15,7 @@ export const check: AddCommand = (root, io, exit) => {
     .action(async (file: string, options: { json?: boolean; strict?: boolean }) => {
       const { assembly, diagnostics } = await loadAssembly(file);
       const found = [...diagnostics];
-      if (assembly) found.push(...checkAssembly(assembly));
+      if (assembly) found.push(...problemsOf(assembly));
       if (assembly && !found.some((d) => d.severity === 'error')) found.push(...foresee(assembly, explain));
       printDiagnostics(io, found, options.json ?? false);
       const count = (severity: string) => found.filter((d) => d.severity === severity).length;

@@ -1,5 +1,6 @@
 import type { ComponentType } from '../model.ts';
-import { client, localAgent, masterAgent, namingService, serverDaemon } from './diet/index.ts';
+import type { WiringRule } from './wiring-rule.ts';
+import { client, dietParents, localAgent, masterAgent, namingService, serverDaemon } from './diet/index.ts';
 
 /** Every component type that comes with tutti: what an assembly file may name under `type:`. */
 export const catalogue: readonly ComponentType[] = [
@@ -9,3 +10,6 @@ export const catalogue: readonly ComponentType[] = [
   serverDaemon,
   client,
 ];
+
+/** What the systems know to be wrong with the wiring of their components. */
+export const wiringRules: readonly WiringRule[] = [dietParents];

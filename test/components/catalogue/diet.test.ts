@@ -283,6 +283,6 @@ describe('cycles of parents', () => {
     ['two below each other, told once', [below('la1', 'la2'), below('la2', 'la1'), below('la3', 'la1')], [['la1', 'la2']]],
     ['three in a ring', [below('la2', 'la1'), below('la3', 'la2'), below('la1', 'la3')], [['la1', 'la3', 'la2']]],
   ])('%s', (_, connections, cycles) => {
-    expect(parentCycles(components, connections)).toEqual(cycles);
+    expect(parentCycles({ components, connections })).toEqual(cycles);
   });
 });
