@@ -7,6 +7,7 @@ import { actionKey, Engine, fold, inFlight, type Clock, type EngineEnd } from '.
 import type { AssemblyRecord, Journal, JournalRecord, TimedHappening } from './assembly/journal.ts';
 import type { ActionRef, Assembly, ComponentSpec, Event, Instruction, Program } from './assembly/model.ts';
 import { modulesOf, parseAssembly } from './assembly/parse.ts';
+import { situationOf } from './assembly/foresee.ts';
 import { performer, prober, type PerformOptions } from './assembly/perform.ts';
 import { probeAll, Probes, type Probed } from './assembly/probes.ts';
 import { conductor, diverged, portRef, type ProgramModule } from './assembly/program.ts';
@@ -32,8 +33,11 @@ export function stateFolderOf(file: string): string {
 export const journalPath = (stateFolder: string): string => join(stateFolder, 'journal.jsonl');
 export const logPath = (stateFolder: string, component: string, transition: string): string => join(stateFolder, 'logs', `${component}.${transition}.log`);
 
-/** Reads and parses an assembly file with the catalogue and the modules that it names. */
-export async function loadAssembly(file: string): Promise<{ assembly?: Assembly; diagnostics: readonly Diagnostic[] }> {
+/**
+ * Reads and parses an assembly file with the catalogue and the modules that it names.
+ * @param present the components that there are now, by type: what the programs mean by *all*; default: those of the file
+ */
+export async function loadAssembly(file: string, present?: ReadonlyMap<string, string>): Promise<{ assembly?: Assembly; diagnostics: readonly Diagnostic[] }> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -53,7 +57,7 @@ export async function loadAssembly(file: string): Promise<{ assembly?: Assembly;
       diagnostics.push(error('MODULE_UNREADABLE', 'A module of types cannot be loaded', `"${specifier}": ${(cause as Error).message.split('\n')[0]}`, { file }));
     }
   }
-  const parsed = parseAssembly(text, file, { types, folder: dirname(resolve(file)) });
+  const parsed = parseAssembly(text, file, { types, folder: dirname(resolve(file)), ...(present ? { present } : {}) });
   return { ...(parsed.assembly && diagnostics.length === 0 ? { assembly: parsed.assembly } : {}), diagnostics: [...diagnostics, ...parsed.diagnostics] };
 }
 
@@ -230,13 +234,8 @@ export class Session {
   }
 
   #checked(program: Program, before: readonly Instruction[] = []): readonly Instruction[] {
-    const { state } = this.engine;
-    const situation = {
-      components: new Map([...state.members.values()].map((m) => [m.spec.name, m.spec.type])),
-      connections: [...state.connections()],
-    };
     const { instructions } = expandCalls(this.assembly, program);
-    const errors = checkProgram(this.assembly, situation, { ...program, instructions: [...before, ...instructions] }).filter((d) => d.severity === 'error');
+    const errors = checkProgram(this.assembly, situationOf(this.engine.state), { ...program, instructions: [...before, ...instructions] }).filter((d) => d.severity === 'error');
     if (errors.length > 0) throw new TuttiError(errors);
     return instructions;
   }
@@ -297,6 +296,14 @@ function stateOf(first: AssemblyRecord, assembly: Assembly): AssemblyState {
 /** The state that a journal leads to, with the types of the file. @throws TuttiError ASSEMBLY_CHANGED */
 export async function recordedState(stateFolder: string, assembly: Assembly): Promise<AssemblyState> {
   return fold(await readJournal<JournalRecord>(journalPath(stateFolder)), (first) => stateOf(first, assembly)).state;
+}
+
+/** The components that a running assembly has now, by type; undefined when nothing was run yet. @throws TuttiError ASSEMBLY_CHANGED */
+export async function presentIn(stateFolder: string, assembly: Assembly): Promise<ReadonlyMap<string, string> | undefined> {
+  if (!existsSync(journalPath(stateFolder))) return undefined;
+  const records = await readJournal<JournalRecord>(journalPath(stateFolder));
+  if (records.length === 0) return undefined;
+  return situationOf(fold(records, (first) => stateOf(first, assembly)).state).components;
 }
 
 /** Asks the probes of all places that the journal says are held, without the lock and without a record: what is no longer true, and why. @throws TuttiError ASSEMBLY_CHANGED */

@@ -4,7 +4,7 @@ import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly } from '../assembly/model.ts';
 import { waitsOf } from '../assembly/waits.ts';
 import { error, exitCodes, render, TuttiError, type ExitCode } from '../diagnostic.ts';
-import { loadAssembly, logPath, problemsOf, Session, stateFolderOf } from '../session.ts';
+import { loadAssembly, logPath, presentIn, problemsOf, Session, stateFolderOf } from '../session.ts';
 import { explain } from '../view/waits.ts';
 import type { Io } from './io.ts';
 import { watch, type ViewMode } from './watch.ts';
@@ -29,7 +29,10 @@ export async function requireAssembly(file: string): Promise<Assembly> {
   const { assembly, diagnostics } = await loadAssembly(file);
   const errors = [...diagnostics, ...(assembly ? problemsOf(assembly) : [])].filter((d) => d.severity === 'error');
   if (!assembly || errors.length > 0) throw new TuttiError(errors);
-  return assembly;
+  // A program may have added and deleted components since: "all" in a program means those that there are.
+  const present = await presentIn(stateFolderOf(file), assembly);
+  const isAsInFile = !present || (present.size === assembly.components.length && assembly.components.every(({ name }) => present.has(name)));
+  return isAsInFile ? assembly : ((await loadAssembly(file, present)).assembly ?? assembly);
 }
 
 /**
