@@ -27,3 +27,15 @@ export function inWords(cause: unknown): string {
     default: return message;
   }
 }
+
+const saidBySystem: readonly (readonly [pattern: RegExp, code: string])[] = [
+  [/No space left on device|Disk quota exceeded/, 'ENOSPC'], [/Read-only file system/, 'EROFS'], [/Permission denied|Operation not permitted/, 'EACCES'],
+  [/Not a directory|File exists/, 'ENOTDIR'], [/Is a directory|with non-directory/, 'EISDIR'], [/No such file or directory/, 'ENOENT'], [/File name too long/, 'ENAMETOOLONG'],
+  [/Too many levels of symbolic links/, 'ELOOP'], [/Argument list too long/, 'E2BIG'],
+];
+
+/** What a program said when the system refused it something, as an error of the system; its own words where they tell no more. */
+export function errnoIn(text: string): NodeJS.ErrnoException {
+  const code = saidBySystem.find(([pattern]) => pattern.test(text))?.[1];
+  return Object.assign(new Error(text.trim() || 'it failed without a word'), code === undefined ? {} : { code });
+}

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Script, ScriptStatus } from './host.ts';
 import { detachedStdio, endGroup, isAlive, isGroupOf } from './process.ts';
-import { commandText, mark, parseExit, parseIdentity, scriptFiles as files, scriptFolder, wrapper, type ProcessIdentity } from './script.ts';
+import { commandText, fateOf, mark, parseExit, parseIdentity, scriptFiles as files, scriptFolder, unwrittenMs, wrapper, type Presence, type ProcessIdentity } from './script.ts';
 import { readTail } from './tail.ts';
 
 type Ended = Exclude<ScriptStatus, { kind: 'alive' }>;
@@ -17,9 +17,6 @@ interface Look {
   readonly leader: ProcessIdentity | 'absent' | 'unwritten';
   readonly exitCode: number | undefined;
 }
-
-/** A file is made and then written: whoever was killed between the two has left it empty, and is given up after this time. */
-const unwrittenMs = 2_000;
 
 /** The detached scripts of a work folder of this machine. Errors are those of node:fs; the host puts its words to them. */
 export class LocalScripts {
@@ -56,14 +53,15 @@ export class LocalScripts {
     const deadline = performance.now() + unwrittenMs;
     for (;;) {
       const look = lookAt(folder);
-      if (look.exitCode !== undefined) return { kind: 'ended', exitCode: look.exitCode, ...outputOf(folder), timedOut: existsSync(join(folder, files.late)) };
-      if (look.keeper === 'absent') return { kind: 'absent' };
-      if (typeof look.leader === 'object' && isAlive(look.leader)) return { kind: 'alive', pid: look.leader.pid };
-      if (typeof look.keeper === 'object' && isAlive(look.keeper)) return { kind: 'alive', pid: look.keeper.pid };
-      const isUndecided = look.keeper === 'unwritten' && performance.now() < deadline;
+      const { exitCode } = look;
+      const [keeper, leader] = [presenceOf(look.keeper), presenceOf(look.leader)];
+      const fate = fateOf({ exitCode, keeper, leader });
+      if (fate === 'ended') return { kind: fate, exitCode: exitCode!, ...outputOf(folder), timedOut: existsSync(join(folder, files.late)) };
+      if (fate === 'absent') return { kind: fate };
+      if (fate === 'alive') return { kind: fate, pid: ((leader === 'alive' ? look.leader : look.keeper) as ProcessIdentity).pid };
+      if (fate === 'undecided' && performance.now() < deadline) await sleep(5);
       // It may have ended between the two looks.
-      if (!isUndecided && lookAt(folder).exitCode === undefined) return { kind: 'vanished', ...outputOf(folder) };
-      if (isUndecided) await sleep(5);
+      else if (lookAt(folder).exitCode === undefined) return { kind: 'vanished', ...outputOf(folder) };
     }
   }
 
@@ -152,6 +150,10 @@ export class LocalScripts {
 function lookAt(folder: string): Look {
   const exit = readSmall(join(folder, files.exit));
   return { exitCode: exit === undefined ? undefined : parseExit(exit), keeper: identityIn(join(folder, files.lock)), leader: identityIn(join(folder, files.pid)) };
+}
+
+function presenceOf(who: Look['keeper']): Presence {
+  return typeof who === 'string' ? who : isAlive(who) ? 'alive' : 'dead';
 }
 
 function identityIn(path: string): ProcessIdentity | 'absent' | 'unwritten' {

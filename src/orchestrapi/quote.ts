@@ -6,6 +6,15 @@ export function quote(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
+/**
+ * As `quote`, but on one line, for a shell that reads its commands line by line and has a newline in the variable `tutti_n`.
+ * @throws RangeError for a NUL @example quoteOnOneLine('a\nb') // `'a'"$tutti_n"'b'`
+ */
+export function quoteOnOneLine(word: string): string {
+  const quoted = quote(word);
+  return quoted.includes('\n') ? quoted.replaceAll('\n', `'"$tutti_n"'`) : quoted;
+}
+
 /** The program and arguments that run a command: a text is read by `/bin/sh`. */
 export function argvOf(command: Command): readonly [string, ...string[]] {
   return typeof command === 'string' ? ['/bin/sh', '-c', command] : command;

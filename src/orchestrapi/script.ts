@@ -46,11 +46,11 @@ set -- \${tutti_stat##*) }
 `;
 
 /**
- * The keeper's text: `sh -c wrapper tutti-script FOLDER [LIMIT SECONDS | '']`, in a session of its own, standard streams nowhere. The leader runs in
- * the foreground: in the background a shell would have it ignore INT for ever.
+ * The keeper's text: `sh -c wrapper tutti-script FOLDER [LIMIT SECONDS | ''] [WATCH ID]`, in a session of its own, standard streams nowhere. The leader
+ * runs in the foreground: in the background a shell would have it ignore INT for ever. Whoever listens at a FIFO in the folder WATCH is told ID at the end.
  */
 export const wrapper = `cd "$1" || exit 1
-limit=$2
+limit=$2 watch=$3 id=$4
 exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 ${iAm}set -C
 echo "$$ \${20} $tutti_boot" 2>/dev/null >lock || exit 0
@@ -79,7 +79,29 @@ if [ -e late ]; then
   kill -s KILL -- "-$pid"
 fi
 echo "$code" >exit
+[ -n "$watch" ] || exit 0
+for fifo in "$watch"/*; do
+  # Opened for both, so that it does not wait for a listener who is gone.
+  [ -p "$fifo" ] && echo "$id" 1<>"$fifo"
+done
 `;
+
+/** Who keeps or leads a script, as its file tells: the file is not there, is there and not written yet, names a process that lives, or one that does not. */
+export type Presence = 'absent' | 'unwritten' | 'alive' | 'dead';
+
+/**
+ * What the files of a script mean, looked at in this order: `exit`, `lock`, `pid`, and `exit` again when nobody is alive. `undecided`: look again, but not
+ * for ever, since a file is made and then written, and who was killed between the two has left it empty.
+ */
+export function fateOf({ exitCode, keeper, leader }: { readonly exitCode: number | undefined; readonly keeper: Presence; readonly leader: Presence }): 'absent' | 'alive' | 'ended' | 'vanished' | 'undecided' {
+  if (exitCode !== undefined) return 'ended';
+  if (keeper === 'absent') return 'absent';
+  if (leader === 'alive' || keeper === 'alive') return 'alive';
+  return keeper === 'unwritten' ? 'undecided' : 'vanished';
+}
+
+/** So long a file without content is waited for. */
+export const unwrittenMs = 2_000;
 
 /**
  * The leader's text: says who it is, then becomes the command. A `cwd` that is missing below the work folder is made.

@@ -1,0 +1,240 @@
+import type { Client, ClientChannel } from 'ssh2';
+import { HostError } from './host.ts';
+import { ConnectError } from './ssh-connection.ts';
+import { ChannelLost, ForeignFolder, NoShell, Shell } from './ssh-shell.ts';
+
+export interface PoolOptions {
+  readonly host: string;
+  readonly workFolder: string;
+  readonly connect: () => Promise<Client>;
+  /** sshd's MaxSessions is 10, and it refuses channels from about 8 at once on. */
+  readonly channelsPerConnection: number;
+  readonly connections: number;
+  /** So long a host that was reached once is tried again. */
+  readonly patienceMs: number;
+}
+
+/** A shell lent by the pool. */
+export interface Lease {
+  readonly shell: Shell;
+  /** Gives it back: to be used again, or as used up. */
+  release(how: 'reusable' | 'used'): void;
+}
+
+interface Link {
+  readonly client: Client;
+  open: number;
+  limit: number;
+  readonly idle: Shell[];
+  tidy: NodeJS.Timeout | undefined;
+}
+
+/** What is not used for so long is closed: shells beyond the first of a connection, connections beyond the first of a host. */
+const idleMs = 10_000;
+/** A host that was never reached gets as long for what may pass, such as an sshd that is asked by too many at once. */
+const firstPatienceMs = 5_000;
+
+/**
+ * The connections to one host and the standing shells on them: opened when they are needed, lent to one at a time. A channel that the host refuses lowers
+ * the limit of its connection, and whoever wanted it gets one elsewhere, or waits for one to come back.
+ */
+export class ShellPool {
+  readonly #options: PoolOptions;
+  readonly #links = new Set<Link>();
+  #connecting: Promise<Link> | undefined;
+  #waiting: (() => void)[] = [];
+  #wasReached = false;
+  #closing = new AbortController();
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param kind `reusable`: a standing one; `fresh`: one that will be used up; `urgent`: beyond our own limit, to end what occupies the others
+   * @throws HostError UNREACHABLE | REFUSED
+   */
+  async lease(kind: 'reusable' | 'fresh' | 'urgent' = 'reusable'): Promise<Lease> {
+    for (;;) {
+      const idle = kind === 'fresh' ? undefined : this.#takeIdle();
+      if (idle) return this.#leaseOf(idle.link, idle.shell);
+      const link = [...this.#links].find((one) => one.open < one.limit + (kind === 'urgent' ? 4 : 0));
+      if (link) {
+        const shell = await this.#open(link);
+        if (shell) return this.#leaseOf(link, shell);
+        continue;
+      }
+      if (this.#links.size < this.#options.connections) await this.#connect();
+      else {
+        if (kind === 'fresh') this.#closeIdle();
+        await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      }
+      if (this.#closing.signal.aborted) throw this.#closed();
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#closing = new AbortController();
+    for (const { client, tidy } of this.#links) {
+      clearTimeout(tidy);
+      // One that is cut off would not hear the other end's goodbye for minutes.
+      const patience = setTimeout(() => client.destroy(), 500);
+      client.once('close', () => clearTimeout(patience));
+      client.end();
+    }
+    this.#links.clear();
+    this.#wake();
+  }
+
+  #takeIdle(): { link: Link; shell: Shell } | undefined {
+    for (const link of this.#links) {
+      const shell = link.idle.pop();
+      if (shell?.isClosed === false) return { link, shell };
+    }
+    return undefined;
+  }
+
+  /** Makes room for a fresh shell. */
+  #closeIdle(): void {
+    this.#takeIdle()?.shell.close();
+  }
+
+  #leaseOf(link: Link, shell: Shell): Lease {
+    let isOut = true;
+    return {
+      shell,
+      release: (how) => {
+        if (!isOut) return;
+        isOut = false;
+        if (how === 'reusable' && !shell.isClosed && this.#links.has(link)) link.idle.push(shell);
+        else shell.close();
+        link.tidy ??= setTimeout(() => this.#tidyUp(link), idleMs).unref();
+        this.#wake();
+      },
+    };
+  }
+
+  #tidyUp(link: Link): void {
+    link.tidy = undefined;
+    const isFirst = this.#links.values().next().value === link;
+    const isUnused = link.idle.length === link.open;
+    if (isUnused && !isFirst) return void link.client.end();
+    for (const shell of link.idle.splice(0, link.idle.length - (isFirst ? 1 : 0))) shell.close();
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Undefined when the host has no channel to give on this connection, or when that was lost: then the caller looks elsewhere. */
+  async #open(link: Link): Promise<Shell | undefined> {
+    link.open++;
+    try {
+      const channel = await openChannel(link.client);
+      // The host counts a channel until it is closed at both ends.
+      channel.once('close', () => {
+        link.open--;
+        this.#wake();
+      });
+      return await Shell.open(channel, this.#options.workFolder);
+    } catch (failed) {
+      if (failed instanceof ChannelRefused) link.open--;
+      if (failed instanceof ChannelRefused) {
+        if (!this.#links.has(link)) return undefined;
+        if (link.open === 0) throw this.#refused(`lets us log in, but gives us no session: ${failed.message}`, failed);
+        link.limit = Math.max(1, link.open);
+        return undefined;
+      }
+      if (failed instanceof ForeignFolder) throw this.#refused(`the work folder ${this.#options.workFolder} belongs to another user, who could change what is run there. Remove it, or choose another one`, failed);
+      if (failed instanceof NoShell && this.#links.has(link)) {
+        throw this.#refused(`lets us log in, but its login shell does not run /bin/sh: ${failed.message}. Is a command forced on this key, is the account's shell a shell, and does its profile wait for something?`, failed);
+      }
+      if (failed instanceof NoShell || failed instanceof ChannelLost) return undefined;
+      throw failed;
+    }
+  }
+
+  #connect(): Promise<Link> {
+    this.#connecting ??= this.#connectPatiently().finally(() => { this.#connecting = undefined; });
+    return this.#connecting;
+  }
+
+  async #connectPatiently(): Promise<Link> {
+    const { signal } = this.#closing;
+    const begin = performance.now();
+    for (let pauseMs = 100; ; pauseMs = Math.min(2_000, pauseMs * 2)) {
+      try {
+        const client = await this.#options.connect();
+        if (signal.aborted) {
+          client.end();
+          throw this.#closed();
+        }
+        return this.#linkTo(client);
+      } catch (failed) {
+        const patienceMs = this.#wasReached ? this.#options.patienceMs : isBusy(failed) ? firstPatienceMs : 0;
+        if (!(failed instanceof ConnectError && failed.mayPass) || performance.now() - begin + pauseMs > patienceMs) throw failed;
+        await pause(pauseMs * (0.5 + Math.random()), signal);
+        if (signal.aborted) throw this.#closed();
+      }
+    }
+  }
+
+  #linkTo(client: Client): Link {
+    const link: Link = { client, open: 0, limit: this.#options.channelsPerConnection, idle: [], tidy: undefined };
+    this.#wasReached = true;
+    this.#links.add(link);
+    client.on('error', () => {});
+    client.once('close', () => {
+      clearTimeout(link.tidy);
+      this.#links.delete(link);
+      this.#wake();
+    });
+    return link;
+  }
+
+  #refused(what: string, cause: unknown): HostError {
+    return new HostError('REFUSED', this.#options.host, `${this.#options.host}: ${what}`, cause);
+  }
+
+  #closed(): HostError {
+    return new HostError('UNREACHABLE', this.#options.host, `${this.#options.host}: its connection was closed`);
+  }
+}
+
+/** Too many at once: it passes by itself. */
+function isBusy(failed: unknown): boolean {
+  return failed instanceof ConnectError && /closed the connection before|reset the connection|lost before handshake/i.test(failed.message);
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+class ChannelRefused extends Error {}
+
+function openChannel(client: Client): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    const onClose = (): void => reject(new ChannelRefused('the connection was lost'));
+    client.once('close', onClose);
+    try {
+      client.exec('exec /bin/sh', (failed, channel) => {
+        client.removeListener('close', onClose);
+        if (failed) reject(new ChannelRefused(failed.message.replace(/^\(SSH\) /, ''), { cause: failed }));
+        else resolve(channel);
+      });
+    } catch (cause) {
+      reject(new ChannelRefused('the connection was lost', { cause }));
+    }
+  });
+}
