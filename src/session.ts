@@ -280,6 +280,10 @@ export function plainNet(type: ComponentType): unknown {
 
 /** The state at the first record, with the actions of the file as it is now. @throws TuttiError ASSEMBLY_CHANGED */
 function stateOf(first: AssemblyRecord, assembly: Assembly): AssemblyState {
+  if (first.name !== assembly.name) {
+    throw new TuttiError(error('ASSEMBLY_CHANGED', 'The journal is of another assembly',
+      `It was begun for "${first.name}", and the file says "${assembly.name}". Give the file its name back, or end what runs with "tutti destroy".`));
+  }
   const used = new Set(first.components.map((c) => c.type));
   const changed = Object.entries(first.nets).filter(([name, net]) => {
     if (!used.has(name)) return false;
