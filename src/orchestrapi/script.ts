@@ -48,10 +48,11 @@ set -- \${tutti_stat##*) }
 /**
  * The keeper's text: `sh -c wrapper tutti-script FOLDER [LIMIT SECONDS | ''] [WATCH ID]`, in a session of its own, standard streams nowhere. The leader
  * runs in the foreground: in the background a shell would have it ignore INT for ever. Whoever listens at a FIFO in the folder WATCH is told ID at the end.
+ * Descriptor 9, if it is open, is the starter's: the leader says there that it leads.
  */
 export const wrapper = `cd "$1" || exit 1
 limit=$2 watch=$3 id=$4
-exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&-
 ${iAm}set -C
 echo "$$ \${20} $tutti_boot" 2>/dev/null >lock || exit 0
 set +C
@@ -114,7 +115,7 @@ export function commandText(script: Script, at: { readonly folder: string; reado
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new RangeError(`"${name}" cannot be the name of an environment variable`);
     return `export ${name}=${quote(value)}\n`;
   });
-  return `#${recordOf(script.command)}\n${iAm}echo "$$ \${20} $tutti_boot" >pid\n${enter}\n${variables.join('')}exec ${argvOf(script.command).map(quote).join(' ')}\n`;
+  return `#${recordOf(script.command)}\n${iAm}echo "$$ \${20} $tutti_boot" >pid\n{ echo >&9; } 2>/dev/null\nexec 9>&-\n${enter}\n${variables.join('')}exec ${argvOf(script.command).map(quote).join(' ')}\n`;
 }
 
 /** Whether a path is the folder or something below it. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import ssh2, { type Algorithms, type Client, type ConnectConfig } from 'ssh2';
 import { HostError, type HostErrorCode } from './host.ts';
@@ -72,7 +73,7 @@ export function sshNetwork(): SshNetwork {
     for (const text of hops) hop = await through(name, text, target, algorithms, [...path, target.destination], hop);
     const used = hop;
     try {
-      const sock = used ? await forward(name, used, found) : !given && found.proxyCommand !== undefined ? proxied(found.proxyCommand, found, target.destination) : undefined;
+      const sock: Duplex = used ? await forward(name, used, found) : !given && found.proxyCommand !== undefined ? proxied(found.proxyCommand, found, target.destination) : direct(found);
       const client = await connectClient(name, found, algorithms, sock);
       client.once('close', () => used?.leave());
       return client;
@@ -149,6 +150,26 @@ function forward(name: string, hop: Hop, { hostname, port }: SshSettings): Promi
   });
 }
 
+/** A packet is several small writes for ssh2: they go in one system call. */
+function direct({ hostname, port }: SshSettings): Socket {
+  const socket = new Socket();
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+  let isCorked = false;
+  socket.write = ((...args: unknown[]) => {
+    if (!isCorked) {
+      isCorked = true;
+      socket.cork();
+      process.nextTick(() => {
+        isCorked = false;
+        socket.uncork();
+      });
+    }
+    return write(...args);
+  }) as typeof socket.write;
+  // Else a short command waits for the acknowledgement of the one before it.
+  return socket.setNoDelay(true).connect(port, hostname);
+}
+
 /** A program of this machine that carries the connection. The text is the user's own configuration, so it is a shell that reads it. */
 function proxied(text: string, settings: SshSettings, destination: string): Duplex {
   const child = spawn('/bin/sh', ['-c', `exec ${expandProxyCommand(text, settings, destination)}`], { stdio: ['pipe', 'pipe', 'ignore'] });
@@ -158,7 +179,7 @@ function proxied(text: string, settings: SshSettings, destination: string): Dupl
   return stream;
 }
 
-async function connectClient(name: string, settings: SshSettings, algorithms: SshAlgorithms, sock: Duplex | undefined): Promise<Client> {
+async function connectClient(name: string, settings: SshSettings, algorithms: SshAlgorithms, sock: Duplex): Promise<Client> {
   const { hostname, port, user } = settings;
   const where = `${hostname} port ${port}`;
   const known = await readKnownHosts(settings.knownHostsFiles);
@@ -172,12 +193,10 @@ async function connectClient(name: string, settings: SshSettings, algorithms: Ss
   const fail = (failed: ConnectError): void => {
     reject(refusal ?? failed);
     client.destroy();
-    sock?.destroy();
+    sock.destroy();
   };
   client.once('ready', () => {
     isReady = true;
-    // Else a short command waits for the acknowledgement of the one before it.
-    client.setNoDelay(true);
     resolve(client);
   });
   client.on('error', (failed: Error & { level?: string; code?: string }) => {
@@ -188,7 +207,7 @@ async function connectClient(name: string, settings: SshSettings, algorithms: Ss
   client.once('close', () => fail(new ConnectError('UNREACHABLE', name, `${name}: ${where} closed the connection before it was ready: too many connections at once (sshd's MaxStartups), or not an SSH server?`, { mayPass: true })));
   const config: ConnectConfig = {
     host: hostname, port, username: user, readyTimeout: timeoutMs, keepaliveInterval: settings.keepaliveMs ?? keepaliveMs, keepaliveCountMax: keepalives,
-    ...(sock ? { sock } : {}),
+    sock,
     algorithms: algorithmsFor(settings, algorithms, knownTypes(known, record)),
     authHandler: login.handler,
     hostVerifier: (key: Buffer) => {

@@ -5,9 +5,12 @@ import { quote } from './quote.ts';
  * What runs on the host: a `/bin/sh` that reads one line, does what it says, and answers, until its input ends. It needs a POSIX shell, `/proc`, and the
  * usual small programs (setsid, mkdir, mv, rm, tail, stat, sleep); nothing is installed, and it knows only the work folder.
  *
- * An exchange: the line names it (`tutti_id=…`), the answer on standard output is `RS id SP header LF`, any bytes, `RS id SP exit code LF`; on standard
- * error any bytes and `RS id SP LF`. Names of ours begin with `tutti_`, and none is exported. The shell itself never writes to standard error: it would
- * tell of killed children there. Functions run in a subshell each, so that they can change folder and variables.
+ * An exchange: the line names it (`tutti_id=…`); the answer on standard output is any bytes, in them at most once `RS id : header LF`, and
+ * `RS id = exit code LF`; on standard error any bytes and `RS id = LF`. Names of ours begin with `tutti_`, and none is exported. The shell itself never
+ * writes to standard error: it would tell of killed children there. Functions run in a subshell each, so that they can change folder and variables.
+ *
+ * A command runs in a command substitution: that is in the foreground (in the background it would ignore INT for ever), and yet tells its pid, which
+ * is that of its group. At its end ` left` is added to the exit code when somebody is still in that group, who may write where the next answer would be.
  *
  * The line is read by `read`, which takes no byte more than it from standard input: what follows belongs to the command.
  */
@@ -16,14 +19,16 @@ cd / || exit
 unset CDPATH
 tutti_work=$1 tutti_wrapper=$2 tutti_n='
 '
-exec 4>&2 2>/dev/null
+exec 4>&2 2>/dev/null 8>&1
 read -r tutti_boot </proc/sys/kernel/random/boot_id
 
-tutti_header() { printf '\036%s %s\n' "$tutti_id" "$1"; }
-tutti_end() { printf '\036%s %s\n' "$tutti_id" "$1"; printf '\036%s \n' "$tutti_id" >&4; }
-
-# Whether the process group of the command before this one is empty. What it left behind writes to the same place as the next command would.
-tutti_free() { kill -s 0 -- "-$1" || return 0; tutti_header left; return 1; }
+tutti_header() { printf '\036%s:%s\n' "$tutti_id" "$1"; }
+tutti_end() {
+  [ -n "$tutti_group" ] && kill -s 0 -- "-$tutti_group" && set -- "$1 left"
+  tutti_group=
+  printf '\036%s=%s\n' "$tutti_id" "$1"
+  printf '\036%s=\n' "$tutti_id" >&4
+}
 
 # Goes to a folder to run in; one that is missing at or below the work folder is made.
 tutti_enter() {
@@ -31,13 +36,18 @@ tutti_enter() {
   case $1/ in
     "$tutti_work"/*) tutti_why=$(umask 077; LC_ALL=C mkdir -p -- "$1" 2>&1) && cd -- "$1" && return; tutti_header blocked ;;
     *) tutti_header absent ;;
-  esac
-  printf %s "$tutti_why"
+  esac >&8
+  printf %s "$tutti_why" >&8
   exit 0
 }
 
-# A command's process says who it is, then becomes the command, as the leader of a session: its pid is that of its group.
-tutti_lead() { read -r tutti_pid tutti_stat </proc/self/stat; tutti_header "$tutti_pid"; }
+# PROGRAM ARGUMENT...: says who it is, and becomes the program, as the leader of a session.
+tutti_exec() {
+  case $1 in */*) [ -e "$1" ] ;; *) command -v "$1" >/dev/null ;; esac || { printf '%s: not found\n' "$1" >&4; exit 127; }
+  read -r tutti_pid tutti_stat </proc/self/stat
+  echo "$tutti_pid"
+  exec setsid -- "$@" >&8 2>&4 4>&- 8>&-
+}
 
 # Fields of /proc/PID/stat from the state on. A name may hold newlines and parentheses.
 tutti_stat() {
@@ -63,6 +73,7 @@ tutti_presence() {
 tutti_exit() {
   read -r tutti_exit <exit || tutti_exit=-
   case $tutti_exit in '' | *[!0-9]*) tutti_exit=- ;; esac
+  return 0
 }
 
 # FOLDER: all that is known of a script. Header: exit code or -, late or -, keeper, its pid, leader, its pid; then its output, unless it is alive.
@@ -106,9 +117,10 @@ tutti_start() {
     printf %s "$4" >"command.$tutti_id" && mv -f "command.$tutti_id" command
   ) || { tutti_header blocked; printf %s "$tutti_why"; return; }
   cd -- "$1" || return
-  if [ ! -e lock ]; then
-    (cd -- "$tutti_work"; ${mark}=$1 exec setsid setsid /bin/sh -c "$tutti_wrapper" tutti-script "$1" "$2" "$tutti_work/.watch" "$3" </dev/null >/dev/null 2>&1 4>&-)
-  fi
+  # Until the leader says that it leads, or nobody is left who could: so a signal sent right after a start arrives.
+  [ -e lock ] || (cd -- "$tutti_work"; ${mark}=$1 exec setsid setsid /bin/sh -c "$tutti_wrapper" tutti-script "$1" "$2" "$tutti_work/.watch" "$3" </dev/null 9>&1 >/dev/null 2>&1 4>&- 8>&-) |
+    read -r tutti_line
+  # Somebody else's start may be under way.
   tutti_i=0
   while [ ! -s pid ] && [ ! -s exit ] && [ $tutti_i -lt 500 ]; do
     tutti_presence lock
@@ -149,6 +161,27 @@ tutti_end_group() {
   tutti_empty "$1" 100
 }
 
+# PID: ends the command that this other far side runs. A command was forked once or, behind its input, twice.
+tutti_stop() {
+  tutti_i=0
+  while [ -e "/proc/$1" ] && [ $tutti_i -lt 50 ]; do
+    tutti_known=" $1 "
+    for tutti_pass in 1 2 3; do
+      for tutti_p in /proc/[0-9]*; do
+        tutti_stat "${'$'}{tutti_p#/proc/}" || continue
+        set -- "$1" "$2" $tutti_stat
+        case $tutti_known in
+          *" $4 "*)
+            tutti_known="$tutti_known${'$'}{tutti_p#/proc/} "
+            [ "$5" != "${'$'}{tutti_p#/proc/}" ] || { tutti_end_group "$5" TERM "$2"; return; }
+        esac
+      done
+    done
+    sleep 0.02
+    tutti_i=$((tutti_i + 1))
+  done
+}
+
 # FOLDER PID START BOOT: whether the group is still the one of the script in that folder, by its leader or by the mark of a member.
 tutti_ours() {
   tutti_alive "$2" "$3" "$4" && return
@@ -181,8 +214,14 @@ tutti_kill() {
   tutti_look "$1"
 }
 
-# FOLDER
+# FOLDER: removes a script, unless it is alive.
 tutti_forget() {
+  cd -- "$1" && tutti_exit && [ "$tutti_exit" = - ] && { tutti_presence lock; [ $tutti_is = alive ] || tutti_presence pid; [ $tutti_is != alive ] || { tutti_header alive; return; }; }
+  cd /
+  tutti_remove "$1"
+}
+
+tutti_remove() {
   tutti_why=$(LC_ALL=C rm -rf -- "$1" 2>&1) && { tutti_header gone; return; }
   tutti_header blocked
   printf %s "$tutti_why"
@@ -203,7 +242,7 @@ tutti_destroy() {
   cd /
   # Once more: what was just ended may have made a file meanwhile.
   rm -rf -- "$tutti_work" || sleep 0.1
-  tutti_forget "$tutti_work"
+  tutti_remove "$tutti_work"
 }
 
 # FILE: its bytes.
@@ -313,7 +352,7 @@ tutti_watch() {
 /** The first thing that the login shell's `/bin/sh` is told: to become one that reads lines. `hello` comes back when it does. */
 export function farSide(workFolder: string, hello: string): string {
   const loop = `${functions}
-tutti_id=$3
+tutti_id=$3 tutti_group=
 if [ -d "$tutti_work" ] && [ ! -O "$tutti_work" ]; then tutti_header foreign; else tutti_header "ready $$"; fi
 while IFS= read -r tutti_line; do eval "$tutti_line"; done
 `;

@@ -4,9 +4,10 @@ import { randomUUID } from 'node:crypto';
 export const newMark = (): string => randomUUID();
 
 const recordSeparator = 0x1e;
+const colon = 0x3a;
 
 export interface FrameEvents {
-  /** The rest of the line that opened the frame. Not called on a stream without headers. */
+  /** What the far side says about what it does; at most once, before any bytes that belong to it. */
   onHeader?(header: string): void;
   onBytes(bytes: Buffer): void;
   /** The rest of the line that closed the frame. */
@@ -14,39 +15,33 @@ export interface FrameEvents {
 }
 
 /**
- * Finds one exchange in a stream of any bytes: what comes before its opening line is somebody else's and is dropped, what comes between is passed on as
- * soon as it cannot be the beginning of the closing line. Lines are `RS mark SP text LF`; `hasHeader: false` for a stream that has only a closing one.
+ * Finds one exchange in a stream of any bytes. Lines of ours are `RS mark : header LF` and `RS mark = trailer LF`; all else are bytes, which are passed on as
+ * soon as they cannot be the beginning of such a line.
  * @returns the function that takes the next piece
  */
-export function frame(mark: string, hasHeader: boolean, events: FrameEvents): (piece: Buffer) => void {
-  const line = Buffer.from(`\x1e${mark} `);
-  let state: 'before' | 'within' | 'after' = hasHeader ? 'before' : 'within';
+export function frame(mark: string, events: FrameEvents): (piece: Buffer) => void {
+  const line = Buffer.from(`\x1e${mark}`);
+  let isOver = false;
   let held: Buffer | undefined;
 
   return (piece) => {
     let rest = held ? Buffer.concat([held, piece]) : piece;
     held = undefined;
-    while (state !== 'after') {
+    while (!isOver && rest.length > 0) {
       const at = rest.indexOf(line);
-      if (at < 0) {
-        const from = possibleBeginning(rest, line);
-        if (state === 'within' && from > 0) events.onBytes(rest.subarray(0, from));
-        if (from < rest.length) held = rest.subarray(from);
-        return;
-      }
-      if (state === 'within' && at > 0) events.onBytes(rest.subarray(0, at));
-      const end = rest.indexOf(0x0a, at + line.length);
+      const until = at < 0 ? possibleBeginning(rest, line) : at;
+      if (until > 0) events.onBytes(rest.subarray(0, until));
+      const end = at < 0 ? -1 : rest.indexOf(0x0a, at + line.length);
       if (end < 0) {
-        held = rest.subarray(at);
+        if (until < rest.length) held = rest.subarray(until);
         return;
       }
-      const text = rest.toString('utf8', at + line.length, end);
+      const kind = rest[at + line.length];
+      const text = rest.toString('utf8', at + line.length + 1, end);
       rest = rest.subarray(end + 1);
-      if (state === 'before') {
-        state = 'within';
-        events.onHeader?.(text);
-      } else {
-        state = 'after';
+      if (kind === colon) events.onHeader?.(text);
+      else {
+        isOver = true;
         events.onEnd(text);
       }
     }

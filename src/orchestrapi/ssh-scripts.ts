@@ -34,9 +34,12 @@ export class SshScripts {
       if (found.kind !== 'absent') return found;
       await this.#placeInput(folder, input);
     }
+    const listening = this.#watch.listening;
     const words = [folder, limit, id, text, ...(input === undefined || isLong ? [] : [escaped(input)])];
     const status = await this.#look(`tutti_start ${words.map(quote).join(' ')}`, 10_000);
     if (status.kind === 'absent') throw new Error('its folder cannot be written');
+    // Its end will be heard: a wait need not look first.
+    if (status.kind === 'alive' && listening) this.#watch.expect(id, listening);
     return status;
   }
 
@@ -50,8 +53,10 @@ export class SshScripts {
       // Listened for before it is looked at: what happens in between is not missed.
       const change = await this.#watch.changeOf(id, signal);
       try {
-        const status = await this.poll(id);
-        if (status.kind !== 'alive' || signal?.aborted) return status;
+        if (!change.isExpected) {
+          const status = await this.poll(id);
+          if (status.kind !== 'alive' || signal?.aborted) return status;
+        }
         await change.promise;
       } finally {
         change.close();
@@ -66,6 +71,7 @@ export class SshScripts {
   async forget(id: string): Promise<void> {
     let text = '';
     const { header } = await this.#far.call(`(tutti_forget ${quote(scriptFolder(this.#far.workFolder, id))}) </dev/null`, { onOut: (bytes) => { text += bytes.toString(); } });
+    if (header === 'alive') throw this.#far.error('BUSY', `the script "${id}" is alive`);
     if (header === 'blocked') throw this.#far.said(`the script "${id}" cannot be forgotten`, text);
   }
 

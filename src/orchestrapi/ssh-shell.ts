@@ -10,6 +10,8 @@ export interface Answer {
   /** What the far side said before the output; undefined when the exchange ended without. */
   readonly header: string | undefined;
   readonly exitCode: number;
+  /** Somebody of the command is still there, who may write where the next answer would be. */
+  readonly hasLeft: boolean;
 }
 
 export interface Listener {
@@ -36,8 +38,8 @@ export class ForeignFolder extends Error {}
 
 /** A standing `/bin/sh` on a host, which does one thing at a time. */
 export class Shell {
-  /** The process group of the last command, which is to be empty before the next one. */
-  lastGroup: number | undefined;
+  /** Its own process on the host. */
+  pid = 0;
   readonly #channel: ClientChannel;
   #current: { end(answer: Answer): void; lost(): void; out(piece: Buffer): void; err(piece: Buffer): void } | undefined;
   #isClosed = false;
@@ -67,7 +69,7 @@ export class Shell {
     // The end of what a login says is what matters in it.
     const said: string[] = [];
     const hear = (piece: Buffer): void => void (said.push(piece.toString()) > 20 && said.shift());
-    const find = frame(hello, true, { onHeader: resolve, onBytes() {}, onEnd() {} });
+    const find = frame(hello, { onHeader: resolve, onBytes() {}, onEnd() {} });
     const lost = (why: string) => () => {
       const text = said.join('').trim();
       reject(new NoShell(text === '' ? why : `${why}. It said: ${text.slice(-2_000)}`));
@@ -79,6 +81,7 @@ export class Shell {
       const header = await promise;
       if (header === 'foreign') throw new ForeignFolder();
       shell.#current = undefined;
+      shell.pid = Number(header.replace('ready ', ''));
       return shell;
     } catch (failed) {
       shell.#current = undefined;
@@ -101,21 +104,22 @@ export class Shell {
     const id = newMark();
     return new Promise((resolve, reject) => {
       let header: string | undefined;
-      let exitCode: number | undefined;
+      let trailer: string | undefined;
       let isErrAtEnd = false;
       const settle = (): void => {
-        if (exitCode === undefined || !isErrAtEnd) return;
+        if (trailer === undefined || !isErrAtEnd) return;
         this.#current = undefined;
-        resolve({ header, exitCode });
+        resolve({ header, exitCode: Number.parseInt(trailer, 10), hasLeft: trailer.endsWith(' left') });
       };
-      const out = frame(id, true, {
-        onHeader(text) { header = text; onHeader?.(text); },
-        onBytes(bytes) { onOut?.(bytes); },
-        onEnd(text) { exitCode = Number(text); settle(); },
+      let hasBegun = false;
+      const out = frame(id, {
+        onHeader(text) { header = text; hasBegun = true; onHeader?.(text); },
+        onBytes(bytes) { hasBegun = true; onOut?.(bytes); },
+        onEnd(text) { trailer = text; settle(); },
       });
-      const err = frame(id, false, { onBytes(bytes) { onErr?.(bytes); }, onEnd() { isErrAtEnd = true; settle(); } });
+      const err = frame(id, { onBytes(bytes) { onErr?.(bytes); }, onEnd() { isErrAtEnd = true; settle(); } });
       if (this.#isClosed) return reject(new ChannelLost(false));
-      this.#current = { end: resolve, out, err, lost: () => reject(new ChannelLost(header !== undefined)) };
+      this.#current = { end: resolve, out, err, lost: () => reject(new ChannelLost(hasBegun)) };
       const line = `tutti_id=${id}; ${body}; tutti_end $?`;
       if (line.includes('\n')) throw new RangeError('an exchange is one line');
       this.#channel.write(`${line}${input ? '; exit' : ''}\n`);

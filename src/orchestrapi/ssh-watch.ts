@@ -22,15 +22,33 @@ export class SshWatch {
   readonly #waiters = new Set<Waiter>();
   #listening: Promise<void> | undefined;
   #lease: Lease | undefined;
+  #token: unknown;
   #isDeaf = false;
   #timer: NodeJS.Timeout | undefined;
+  /** Scripts that were alive while we listened, whose end was not heard yet. */
+  readonly #expected = new Set<string>();
+  /** Ends that were heard and that nobody expected yet: the start that will do so is under way. */
+  readonly #heard = new Set<string>();
 
   constructor(far: FarSide) {
     this.#far = far;
   }
 
-  /** A promise of the next change of a script, once nothing is missed any more; it may resolve without one. */
-  async changeOf(id: string, signal?: AbortSignal): Promise<{ readonly promise: Promise<void>; close(): void }> {
+  /** The listening that goes on, as a token; undefined while none does. */
+  get listening(): unknown {
+    return this.#token;
+  }
+
+  /** A script is alive now, and we have listened since before that. */
+  expect(id: string, listening: unknown): void {
+    if (listening === this.listening && !this.#heard.delete(id)) this.#expected.add(id);
+  }
+
+  /**
+   * A promise of the next change of a script, once nothing is missed any more; it may resolve without one. `isExpected`: it has not ended so far.
+   */
+  async changeOf(id: string, signal?: AbortSignal): Promise<{ readonly promise: Promise<void>; readonly isExpected: boolean; close(): void }> {
+    const isExpected = this.#expected.delete(id);
     const { promise, resolve } = Promise.withResolvers<void>();
     const waiter: Waiter = { id, wake: resolve };
     this.#waiters.add(waiter);
@@ -50,7 +68,7 @@ export class SshWatch {
       throw failed;
     }
     this.#timer ??= setTimeout(() => void this.#glance(), this.#isDeaf ? deafMs : glanceMs);
-    return { promise, close };
+    return { promise, isExpected, close };
   }
 
   close(): void {
@@ -59,6 +77,7 @@ export class SshWatch {
     this.#lease?.release('used');
     this.#lease = undefined;
     this.#listening = undefined;
+    this.#forgetWhatWasHeard();
     this.#wakeAll();
   }
 
@@ -71,11 +90,14 @@ export class SshWatch {
     lease.shell.exchange('tutti_watch', {
       onHeader: (header) => {
         this.#isDeaf = header !== 'listening';
+        if (!this.#isDeaf && this.#lease === lease) this.#token = lease;
         resolve();
       },
       onOut: (bytes) => {
         const lines = (rest + bytes.toString()).split('\n');
         rest = lines.pop()!;
+        for (const id of lines) if (!this.#expected.delete(id)) this.#heard.add(id);
+        if (this.#heard.size > 10_000) this.#heard.clear();
         for (const waiter of this.#waiters) if (lines.includes(waiter.id)) waiter.wake();
       },
       // Its standard input is the channel's: that ends when we close it, or are gone.
@@ -85,6 +107,7 @@ export class SshWatch {
       if (this.#lease !== lease) return;
       this.#lease = undefined;
       this.#listening = undefined;
+      this.#forgetWhatWasHeard();
       this.#wakeAll();
     });
     await promise;
@@ -104,6 +127,12 @@ export class SshWatch {
     }
     for (const waiter of this.#waiters) if (changed.includes(waiter.id)) waiter.wake();
     if (this.#waiters.size > 0) this.#timer ??= setTimeout(() => void this.#glance(), this.#isDeaf ? deafMs : glanceMs);
+  }
+
+  #forgetWhatWasHeard(): void {
+    this.#token = undefined;
+    this.#expected.clear();
+    this.#heard.clear();
   }
 
   #wakeAll(): void {

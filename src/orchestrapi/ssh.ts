@@ -2,7 +2,7 @@ import { isAbsolute, join, normalize } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { codeOf, errnoIn, inWords } from './errno.ts';
 import { HostError, type Command, type CommandResult, type FileToPut, type Host, type HostErrorCode, type PutReport, type RunOptions, type Script, type ScriptStatus } from './host.ts';
-import { quoteOnOneLine as quote, shown } from './quote.ts';
+import { argvOf, quoteOnOneLine as quote, shown } from './quote.ts';
 import { sshNetwork, type SshAlgorithms, type SshNetwork } from './ssh-connection.ts';
 import type { SshTarget } from './ssh-config.ts';
 import { SshFiles, type PutProgress } from './ssh-files.ts';
@@ -102,11 +102,7 @@ class SshHost implements Host, FarSide {
     const { signal, timeoutMs = 60_000 } = options;
     if (signal?.aborted) throw this.error('INTERRUPTED', `"${shown(command)}" was not run: ${why(signal)}`);
     const { body, input } = this.#asRefusal(`"${shown(command)}" cannot be run`, () => this.#toRun(command, options));
-    for (;;) {
-      const lease = await this.#pool.lease(input === undefined ? 'reusable' : 'fresh');
-      const end = await this.#runOn(lease, command, body, input, { ...options, timeoutMs });
-      if (end) return end;
-    }
+    return this.#runOn(await this.#pool.lease(input === undefined ? 'reusable' : 'fresh'), command, body, input, { ...options, timeoutMs });
   }
 
   async put(batch: readonly FileToPut[]): Promise<PutReport> {
@@ -137,8 +133,7 @@ class SshHost implements Host, FarSide {
   }
 
   async forget(id: string): Promise<void> {
-    if ((await this.poll(id)).kind === 'alive') throw this.error('BUSY', `the script "${id}" is alive`);
-    await this.#scripts.forget(id);
+    await this.#asError(`the script "${id}" cannot be forgotten`, () => this.#scripts.forget(id));
   }
 
   async destroy(): Promise<void> {
@@ -190,48 +185,40 @@ class SshHost implements Host, FarSide {
 
   /** The text that runs a command on the far side, and its input where that does not go in a line. */
   #toRun(command: Command, { env = {}, input, cwd }: RunOptions): { body: string; input: Buffer | undefined } {
-    const words = typeof command === 'string' ? ['/bin/sh', '-c', command] : ['/bin/sh', '-c', 'exec "$@"', 'sh', ...command];
     const exports = Object.entries({ ...this.#env, ...env }).map(([name, value]) => `export ${variable(name)}=${quote(value)}; `).join('');
-    const lead = `(tutti_enter ${quote(this.#inside(cwd))}; tutti_lead; ${exports}exec setsid ${words.map(quote).join(' ')} 2>&4 4>&-)`;
-    if (input === undefined) return { body: `${lead} </dev/null`, input: undefined };
+    const lead = `tutti_enter ${quote(this.#inside(cwd))}; ${exports}tutti_exec ${argvOf(command).map(quote).join(' ')}`;
+    if (input === undefined) return { body: `tutti_group=$(${lead} </dev/null)`, input: undefined };
     const bytes = Buffer.from(input);
-    return bytes.length > lineInputBytes ? { body: lead, input: bytes } : { body: `printf %b ${quote(escaped(input))} | ${lead}`, input: undefined };
+    return bytes.length > lineInputBytes ? { body: `tutti_group=$(${lead})`, input: bytes } : { body: `tutti_group=$(printf %b ${quote(escaped(input))} | { ${lead}; })`, input: undefined };
   }
 
-  /** Undefined when this shell cannot be used: something of the command before still writes there. */
-  async #runOn(lease: Lease, command: Command, body: string, input: Buffer | undefined, { signal, timeoutMs, onOutput }: RunOptions & { readonly timeoutMs: number }): Promise<CommandResult | undefined> {
+  async #runOn(lease: Lease, command: Command, body: string, input: Buffer | undefined, { signal, timeoutMs, onOutput }: RunOptions & { readonly timeoutMs: number }): Promise<CommandResult> {
     const { shell } = lease;
-    const before = shell.lastGroup;
-    let header = '';
     let early: 'timedOut' | 'aborted' | undefined;
     let ending: Promise<void> | undefined;
     let isReusable = false;
     const [out, err] = [collector((text) => onOutput?.('out', text)), collector((text) => onOutput?.('err', text))];
     const stop = (how: 'timedOut' | 'aborted') => (): void => {
       early ??= how;
-      ending ??= this.#endCommand(Number(header)).finally(() => shell.close());
+      ending ??= this.#endCommand(shell.pid).finally(() => shell.close());
       ending.catch(() => {});
     };
     const timer = setTimeout(stop('timedOut'), timeoutMs);
     const onAbort = stop('aborted');
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const answer = await shell.exchange(before === undefined ? body : `tutti_free ${before} || exit; ${body}`, {
-        onHeader(text) { header = text; },
-        onOut: out.add, onErr: err.add,
-      }, input && ((to) => to.end(input))).catch((lost: unknown) => {
-        if (header === 'left' || (early && lost instanceof ChannelLost)) return undefined;
+      const answer = await shell.exchange(body, { onOut: out.add, onErr: err.add }, input && ((to) => to.end(input))).catch((lost: unknown) => {
+        if (early && lost instanceof ChannelLost) return undefined;
         throw lost;
       });
-      if (header === 'left') return undefined;
       await ending;
       if (early === 'timedOut') throw this.error('TIMEOUT', `"${shown(command)}" ran past its time limit of ${timeoutMs} ms; its process group was killed`);
       if (early === 'aborted') throw this.error('INTERRUPTED', `"${shown(command)}" was killed: ${why(signal)}`);
+      const { header, exitCode, hasLeft } = answer!;
+      isReusable = input === undefined && !hasLeft;
       if (header === 'absent') throw this.error('NOT_FOUND', `"${shown(command)}" was not run: there is no folder to run in`);
       if (header === 'blocked') throw this.said(`"${shown(command)}" was not run: its folder cannot be made`, out.text());
-      shell.lastGroup = Number(header);
-      isReusable = input === undefined;
-      return { exitCode: answer!.exitCode, stdout: out.text(), stderr: err.text() };
+      return { exitCode, stdout: out.text(), stderr: err.text() };
     } catch (failed) {
       if (failed instanceof ChannelLost) throw this.error('UNREACHABLE', `the connection was lost while "${shown(command)}" ran: whether it was done is unknown`, failed);
       throw failed;
@@ -242,9 +229,9 @@ class SshHost implements Host, FarSide {
     }
   }
 
-  async #endCommand(group: number): Promise<void> {
-    if (!(group > 1)) return;
-    await this.call(`(tutti_end_group ${group} TERM ${graceMs / 50}; tutti_header done) </dev/null`, {}, { takesMs: graceMs + 5_000, isUrgent: true });
+  /** Ends the process group of what runs on another shell. */
+  async #endCommand(shellPid: number): Promise<void> {
+    await this.call(`(tutti_stop ${shellPid} ${graceMs / 50}; tutti_header done) </dev/null`, {}, { takesMs: graceMs + 5_000, isUrgent: true });
   }
 
   #inside(path = ''): string {
