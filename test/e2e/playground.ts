@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -49,6 +49,7 @@ export class Playground {
   readonly env: NodeJS.ProcessEnv;
   readonly #mark: string;
   readonly #before: readonly string[];
+  readonly #left: ChildProcess[] = [];
 
   private constructor(folder: string, ports: Readonly<Record<Component, number>>, path: string) {
     this.folder = folder;
@@ -57,7 +58,7 @@ export class Playground {
     // Every process of the story carries this, so that what is left of it is found.
     this.#mark = `TUTTI_E2E=${folder}`;
     this.env = { ...process.env, PATH: path, TUTTI_E2E: folder, NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), WITNESS: join(folder, 'witness'), REGISTRY: join(folder, 'registry') };
-    this.#before = readdirSync(folder).toSorted();
+    this.#before = filesIn(folder);
   }
 
   /** `path`: PATH of the controller and, with it, of the hosts. `change` is done to the text of the assembly. */
@@ -178,6 +179,16 @@ export class Playground {
     });
   }
 
+  /** Starts a program by hand and leaves it: nobody but this story's end ends it. */
+  leave([program, ...args]: readonly string[], env: Readonly<Record<string, string>> = {}): void {
+    this.#left.push(spawn(program!, args, { cwd: this.folder, env: { ...this.env, ...env }, stdio: 'ignore', detached: true }));
+  }
+
+  /** Ends what was left, with SIGTERM, and waits for it. */
+  async endLeft(): Promise<void> {
+    await Promise.all(this.#left.splice(0).map((child) => new Promise((resolve) => child.once('exit', resolve).kill('SIGTERM'))));
+  }
+
   /** A client of MA1 asks: what it says, and the servers that it finds, by their ports. */
   async call(): Promise<Ending & { readonly found: readonly number[] }> {
     writeFileSync(join(this.folderOf('ma1'), 'client.cfg'), 'MAName = MA1\n');
@@ -213,7 +224,7 @@ export class Playground {
 
   /** Files in the story's folder that were not there at its beginning. */
   get leftFiles(): readonly string[] {
-    return readdirSync(this.folder, { recursive: true }).map(String).filter((name) => !this.#before.includes(name));
+    return filesIn(this.folder).filter((name) => !this.#before.includes(name));
   }
 
   /** Ends all that still lives, and removes the folder. */
@@ -258,6 +269,10 @@ export function witnesses(folder: string, { quick = false }: { readonly quick?: 
     else writeFileSync(join(folder, name), `#!/bin/sh\necho "\${0##*/} $*" >>"$WITNESS"\nexec ${program} "$@"\n`, { mode: 0o755 });
   }
   return [folder, process.env['PATH'] ?? ''].join(delimiter);
+}
+
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true }).map(String);
 }
 
 function startTimeOf(pid: number): string | undefined {
