@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { check, checkProgram, expandCalls } from './assembly/check.ts';
@@ -340,7 +340,10 @@ export async function openForDestruction(stateFolder: string, assembly: Assembly
     end: async (destroy) => {
       if (destroy) await Promise.all([...hosts.values()].map((host) => host.destroy()));
       await journal.close();
-      if (destroy) await rm(stateFolder, { recursive: true, force: true });
+      if (!destroy) return;
+      await rm(stateFolder, { recursive: true, force: true });
+      // Other assemblies beside this one may keep theirs there.
+      if (basename(dirname(stateFolder)) === '.tutti') await rmdir(dirname(stateFolder)).catch(() => {});
     },
   };
 }
