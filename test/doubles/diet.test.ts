@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Stage, doubleFolder, eventually, folderOnPath } from './diet-stage.ts';
 
 /*
@@ -19,8 +19,8 @@ const namingServices = [
 ];
 
 for (const { title, naming = '', skipped } of namingServices) {
-  if (skipped) console.log(`DIET ${title}: skipped, since ${skipped}`);
-  describe.skipIf(skipped)(`DIET ${title}${skipped ? ` (skipped: ${skipped})` : ''}`, { timeout: 60_000 }, () => {
+  describe(`DIET ${title}`, { timeout: 60_000 }, () => {
+    beforeEach((context) => context.skip(skipped !== undefined, skipped));
     let stage: Stage;
     const open = async () => (stage = await Stage.open({ programs, naming }));
     /** MA1 with LA1 below it, and SeD1 below that. */
@@ -36,7 +36,7 @@ for (const { title, naming = '', skipped } of namingServices) {
       expect({ command: [program, ...args].join(' '), exitCode: result.exitCode }, result.stderr).toEqual({ command: [program, ...args].join(' '), exitCode });
       return result;
     };
-    afterEach(() => stage.close());
+    afterEach(() => stage?.close());
 
     describe('exit codes of the admin programs', () => {
       test('connect and disconnect exit with 0 when done, and again when it is so already', async () => {
@@ -364,7 +364,8 @@ for (const { title, naming = '', skipped } of namingServices) {
   });
 }
 
-describe.skipIf(realPrograms)('the double says that it is one', { timeout: 60_000 }, () => {
+describe('the double says that it is one', { timeout: 60_000 }, () => {
+  beforeEach((context) => context.skip(realPrograms !== undefined, 'the real programs play'));
   test.each(['dietAgent', 'scalars_server', 'scalars_client', 'connect', 'disconnect', 'remove', 'naming/omniNames', 'naming/nameclt', 'naming/genior', 'naming/catior'])('%s', async (program) => {
     expect(await readFile(join(doubleFolder, program), 'utf8')).toContain('Double of');
     const stage = await Stage.open({ programs: doubleFolder, naming: join(doubleFolder, 'naming'), withoutNaming: true });

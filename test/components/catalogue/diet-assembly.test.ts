@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Engine, actionKey, type Clock, type Perform } from '../../../src/assembly/engine.ts';
 import { memoryJournal } from '../../../src/assembly/journal.ts';
 import type { Assembly, Happening } from '../../../src/assembly/model.ts';
@@ -46,10 +46,10 @@ const situations = [
 ];
 
 for (const { title, without, doubles, skipped } of situations) {
-  if (skipped) console.log(`the DIET assembly ${title}: skipped, since ${skipped}`);
-  describe.skipIf(skipped)(`the DIET assembly ${title}${skipped ? ` (skipped: ${skipped})` : ''}`, { timeout: 60_000 }, () => {
+  describe(`the DIET assembly ${title}`, { timeout: 60_000 }, () => {
+    beforeEach((context) => context.skip(skipped !== undefined, skipped));
     let play: Playground;
-    afterEach(() => play.close());
+    afterEach(() => play?.close());
 
     test('is deployed, reconfigured and stopped, with no process restarted but LA1, and nothing left', async () => {
       play = await Playground.open({ without });
