@@ -152,7 +152,7 @@ export class Engine {
     if (this.#pumping || this.#broken !== undefined) return;
     this.#pumping = (async () => {
       // What ends in this turn of the event loop is one instant.
-      await Promise.resolve();
+      await new Promise<void>((resolve) => setImmediate(resolve));
       while (this.#outcomes.length > 0 || this.#retriesDue.length > 0) {
         const [outcomes, retriesDue] = [this.#outcomes, this.#retriesDue];
         [this.#outcomes, this.#retriesDue] = [[], []];

@@ -361,9 +361,12 @@ function valueOf(end: DataUseEnd): Value | undefined {
   return end.port.atLeast === 'all' ? values : values[0];
 }
 
+const noData: Readonly<Record<string, Value | undefined>> = {};
+
 /** The values that a transition's data-use ports have now. */
-export function dataFor(member: Member, transition: string): Record<string, Value | undefined> {
-  return Object.fromEntries(member.net.transitions.get(transition)!.dataUsePorts.map((p) => [p.name, valueOf(endOf(member.dataUses, p.name)!)]));
+export function dataFor(member: Member, transition: string): Readonly<Record<string, Value | undefined>> {
+  const { dataUsePorts } = member.net.transitions.get(transition)!;
+  return dataUsePorts.length === 0 ? noData : Object.fromEntries(dataUsePorts.map((p) => [p.name, valueOf(endOf(member.dataUses, p.name)!)]));
 }
 
 // ---- plain data -------------------------------------------------------------------------------
