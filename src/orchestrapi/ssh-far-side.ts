@@ -291,6 +291,9 @@ tutti_have() {
     esac
     shift
   done
+  [ $# -gt 0 ] || return
+  # One line for each, but for a name with a newline in it, which not every sha256sum escapes.
+  case "$*" in *"$tutti_n"*) ;; *) tutti_why=$(sha256sum -- "$@") && { printf '%s\n' "$tutti_why"; return; } ;; esac
   for tutti_file; do sha256sum <"$tutti_file" || echo unreadable; done
 }
 
@@ -298,7 +301,7 @@ tutti_have() {
 tutti_bytes() { head -c "$1"; }
 
 # Places what it is told, each thing whole under its name or not at all:
-# file SIZE MODE SECONDS PATH (the bytes come on standard input), link TARGET PATH, mode MODE PATH, folder PATH, above PATH (the folder it is in).
+# file SIZE MODE SECONDS PATH (the bytes come on standard input), link TARGET PATH, mode MODE PATH, time SECONDS PATH, folder PATH, above PATH (the folder it is in).
 # Answers with a line for each thing: ok, or ! and why, ended by RS.
 tutti_place() {
   [ "$(printf abcd | { head -c 2 >/dev/null; cat; })" = cd ] || tutti_bytes() { dd bs=65536 iflag=fullblock,count_bytes count="$1" 2>/dev/null; }
@@ -325,6 +328,7 @@ tutti_place() {
         tutti_ok=$?
         [ $tutti_ok = 0 ] || rm -f -- "$tutti_beside"
         shift 3 ;;
+      time) tutti_why=$(touch -d "@$2" -- "$3" 2>&1); tutti_ok=$?; shift 3 ;;
       mode) tutti_why=$(chmod "$2" -- "$3" 2>&1); tutti_ok=$?; shift 3 ;;
       folder) tutti_why=$(mkdir -p -- "$2" 2>&1); tutti_ok=$?; shift 2 ;;
       above) tutti_why=$(mkdir -p -- "${'$'}{2%/*}" 2>&1); tutti_ok=$?; shift 2 ;;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, type Dirent } from 'node:fs';
+import { createReadStream, readFileSync, type Dirent } from 'node:fs';
 import { readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -7,6 +7,8 @@ import type { ClientChannel } from 'ssh2';
 import { errnoIn, inWords } from './errno.ts';
 import { type FileToPut, type PutReport } from './host.ts';
 import { quoteOnOneLine as quote } from './quote.ts';
+import { isLostConnection, isPlainDestination, rsync } from './rsync.ts';
+import { sshArguments } from './ssh-config.ts';
 import { ChannelLost } from './ssh-shell.ts';
 import type { FarSide, SshHostOptions } from './ssh.ts';
 
@@ -19,7 +21,7 @@ export interface PutProgress {
 
 /** One thing of a batch, or one in a folder of it. */
 export type Wanted = { readonly to: string; readonly path: string } & (
-  | { readonly kind: 'file'; readonly sizeBytes: number; readonly mode: number; readonly source: Buffer | string; readonly seconds: number | undefined }
+  | { readonly kind: 'file'; readonly sizeBytes: number; readonly mode: number; readonly source: Buffer | string; readonly sourceMode: number | undefined; readonly seconds: number | undefined }
   | { readonly kind: 'link'; readonly target: string }
   | { readonly kind: 'folder'; readonly mode: number }
 );
@@ -39,6 +41,11 @@ type Failed = { to: string; reason: string };
 const comparedBytes = 1024 * 1024;
 /** A file that was written so recently may still be written within the same second: its time says nothing. */
 const settledMs = 2_000;
+/** Below this an rsync, with a connection of its own, costs more than it saves. */
+const rsyncAboveBytes = 1024 * 1024;
+/** A file that rsync could not bring is sent through a shell up to this size: that tells, file by file, why it cannot be. */
+const streamedBytes = 64 * 1024 * 1024;
+const rsyncTries = 5;
 /** How many things one line tells of. */
 const perLine = 400;
 
@@ -46,6 +53,7 @@ const perLine = 400;
 export class SshFiles {
   readonly #far: FarSide;
   readonly #options: SshHostOptions;
+  #isRsyncThere: boolean | undefined;
 
   constructor(far: FarSide, options: SshHostOptions) {
     this.#far = far;
@@ -110,8 +118,47 @@ export class SshFiles {
     return had;
   }
 
+  /** By rsync what is large; what rsync did not bring (there is none, or it stumbled over what a login prints) through a shell of ours. */
   async #send(files: readonly File[]): Promise<Failed[]> {
-    return this.#stream(files);
+    const total = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    if (total <= (this.#options.rsyncAboveBytes ?? rsyncAboveBytes) || !(await this.#hasRsync())) return this.#stream(files);
+    const { left, reason } = await this.#rsync(files, total);
+    const [hopeless, others] = [left.filter((file) => reason !== undefined && file.sizeBytes > streamedBytes), left.filter((file) => reason === undefined || file.sizeBytes <= streamedBytes)];
+    return [...hopeless.map(({ to }) => ({ to, reason: reason! })), ...(await this.#stream(others))];
+  }
+
+  async #hasRsync(): Promise<boolean> {
+    if (!isPlainDestination(this.#options.destination)) return false;
+    this.#isRsyncThere ??= (await this.#far.call('(command -v rsync >/dev/null && tutti_header yes) </dev/null')).header === 'yes';
+    return this.#isRsyncThere;
+  }
+
+  /** What did not arrive, and why as far as rsync tells. A lost connection is made anew, and what arrived in part goes on. */
+  async #rsync(files: readonly File[], totalBytes: number): Promise<{ readonly left: readonly File[]; readonly reason?: string }> {
+    const ssh = ['ssh', ...sshArguments(this.#options), '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=yes', '-o', 'ControlMaster=no', '-o', 'ServerAliveInterval=5', '-o', 'ServerAliveCountMax=3', '-T', '-x', '-a'];
+    const onProgress = this.#options.onProgress && ((sentBytes: number): void => this.#options.onProgress!({ host: this.#far.name, sentBytes, totalBytes }));
+    const above = await this.#place(files.map((file) => ({ wanted: file, words: ['above', file.path] })));
+    let left = files.filter((file) => !above.some((f) => f.to === file.to));
+    for (let tries = 0; ; tries++) {
+      if (left.length === 0) break;
+      const end = await rsync(left, { ssh, destination: this.#options.destination, ...(onProgress ? { onProgress } : {}) });
+      if (end.exitCode === 'missing') {
+        this.#isRsyncThere = false;
+        break;
+      }
+      if (end.exitCode === 0) {
+        left = [];
+        break;
+      }
+      const had = await this.#lookAt(left);
+      left = left.filter((file, i) => !(had[i]!.isSame && had[i]!.mode === file.mode));
+      if (isLostConnection(end) && tries < rsyncTries) continue;
+      const errno = errnoIn(end.stderr);
+      if (errno.code === undefined) errno.message = `rsync: ${end.stderr.trim().split('\n')[0] ?? ''}`;
+      return { left: [...left, ...files.filter((file) => above.some((f) => f.to === file.to))], reason: inWords(errno) };
+    }
+    await this.#place(files.filter((file) => file.seconds !== undefined && !left.includes(file)).map((file) => ({ wanted: file, words: ['time', String(file.seconds), file.path] })));
+    return { left: [...left, ...files.filter((file) => above.some((f) => f.to === file.to))] };
   }
 
   /** Sends files one behind the other through the standard input of one shell. One that cannot be read ends the stream; the others go in another. */
@@ -178,7 +225,7 @@ async function expand(batch: readonly FileToPut[], at: (to: string) => string, f
   const add = async (to: string, path: string, from: string, mode: number | undefined): Promise<void> => {
     try {
       const source = await stat(from);
-      if (source.isFile()) wanted.push({ kind: 'file', to, path, sizeBytes: source.size, mode: mode ?? source.mode & 0o7777, source: from, seconds: secondsOf(source) });
+      if (source.isFile()) wanted.push({ kind: 'file', to, path, sizeBytes: source.size, mode: mode ?? source.mode & 0o7777, source: from, sourceMode: source.mode & 0o7777, seconds: secondsOf(source) });
       else if (!source.isDirectory()) throw new Error(`it is neither a file nor a folder: ${from}`);
       else {
         wanted.push({ kind: 'folder', to, path, mode: mode ?? source.mode & 0o7777 });
@@ -197,7 +244,7 @@ async function expand(batch: readonly FileToPut[], at: (to: string) => string, f
     const path = at(file.to);
     if ('text' in file) {
       const source = Buffer.from(file.text);
-      wanted.push({ kind: 'file', to: file.to, path, sizeBytes: source.length, mode: file.mode ?? 0o644, source, seconds: undefined });
+      wanted.push({ kind: 'file', to: file.to, path, sizeBytes: source.length, mode: file.mode ?? 0o644, source, sourceMode: undefined, seconds: undefined });
     } else await add(file.to, path, file.from, file.mode);
   }
   return wanted;
@@ -226,16 +273,18 @@ async function readHad(wanted: readonly Wanted[], kinds: string, lines: readonly
     }
     const [size, time, mode] = (lines[stats++] ?? '').split(' ');
     const isFile = one.kind === 'file' && size === String(one.sizeBytes);
-    const isSame = isFile && (time === String(one.seconds) || (lines[sums++] ?? '').startsWith(await checksum(one.source)));
+    const isSame = isFile && (time === String(one.seconds) || (lines[sums++] ?? '').replace(/^\\/, '').startsWith(await checksum(one.source, one.sizeBytes)));
     had.push({ kind, mode: Number.parseInt(mode ?? '', 8), isSame });
   }
   return had;
 }
 
-async function checksum(source: Buffer | string): Promise<string> {
+async function checksum(source: Buffer | string, sizeBytes: number): Promise<string> {
   const hash = createHash('sha256');
   if (typeof source !== 'string') return hash.update(source).digest('hex');
   try {
+    // For a small one a stream costs more than its bytes.
+    if (sizeBytes <= comparedBytes) return hash.update(readFileSync(source)).digest('hex');
     for await (const piece of createReadStream(source, { highWaterMark: 1 << 20 })) hash.update(piece as Buffer);
   } catch {
     return 'unreadable here';
