@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Happening } from '../../src/assembly/model.ts';
@@ -7,7 +8,7 @@ import { localHost } from '../../src/orchestrapi/local.ts';
 import { createOrchestrapi } from '../../src/orchestrapi/orchestrapi.ts';
 import { transfers } from '../../src/orchestrapi/transfers.ts';
 import { loadAssembly, Session } from '../../src/session.ts';
-import { components, omniOrb, Playground, until, withoutOmniOrb, type Component } from './playground.ts';
+import { components, omniOrb, Playground, until, withoutOmniOrb, witnesses, type Component } from './playground.ts';
 
 /*
  * The story of the DIET report as an operator plays it, and what becomes of it when something dies.
@@ -42,7 +43,7 @@ describe("the story over omniORB's naming service", () => {
 
     const deployed = happeningsIn(await play.tutti('run', 'deploy', '--json'));
     expectStages(deployed);
-    expectNoWaits(await traceOf(play), { actions: 16 });
+    expectNoWaits(await traceOf(play), deployment);
     const processes = play.processes;
     expect(Object.keys(processes)).toEqual(components);
     expect((await play.call()).found).toEqual(play.portsOf('sed1', 'sed2'));
@@ -56,7 +57,7 @@ describe("the story over omniORB's naming service", () => {
     expect(startsIn(bypassed).toSorted()).toEqual(['la1.disconnect', 'la1.stop', 'la2.connect', 'la2.disconnect', 'sed1.connect', 'sed1.disconnect', 'sed2.connect', 'sed2.disconnect']);
     // A provide port that is used keeps its place: from the leaves to the root.
     expectOrder(bypassed, [['left sed2.connected', 'left la2.connected'], ['left la2.connected', 'left la1.connected'], ['left sed1.connected', 'left la1.connected'], ['entered la2.connected', 'started sed2.connect']]);
-    expectNoWaits(await traceOf(play), { actions: 8 });
+    expectNoWaits(await traceOf(play), bypass);
     expect(play.processes).toEqual({ ...processes, la1: undefined });
     expect(await play.isBound('dietAgent/LA1')).toBe(false);
     expect(await places(play)).toEqual({ ns: 'running', ma1: 'running', la1: 'configured', la2: 'connected', sed1: 'connected', sed2: 'connected' });
@@ -72,6 +73,21 @@ describe("the story over omniORB's naming service", () => {
     expect(await play.tutti('destroy')).toMatchObject({ code: 0 });
     expect(play.alive).toEqual([]);
     expect(play.leftFiles).toEqual([]);
+  });
+
+  test('the stages come in their order, and nobody waits for longer, also when those that others wait for are slow', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tutti-witness-'));
+    const slow = ['dietAgent ./MA1.cfg', 'dietAgent ./LA1.cfg -p none', 'connect LA LA1 MA1', 'connect LA LA2 LA1', 'connect LA LA2 MA1', 'disconnect SED SeD2'];
+    try {
+      await using play = await Playground.open({ path: witnesses(join(folder, 'bin')), slow });
+      expectStages(happeningsIn(await play.tutti('run', 'deploy', '--json')));
+      expectNoWaits(await traceOf(play), deployment);
+      expectOrder(happeningsIn(await play.tutti('run', 'bypass-la1', '--json')), [['entered la2.connected', 'started sed2.connect']]);
+      expectNoWaits(await traceOf(play), bypass);
+      expect(play.witnessed).toEqual(expect.arrayContaining(slow));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('in the middle of bypass-la1, when all are detached, a call finds no server', async () => {
@@ -370,12 +386,29 @@ async function traceOf(play: Playground): Promise<readonly Row[]> {
   return (JSON.parse((await play.tutti('trace', '--as', 'json')).out) as { rows: readonly Row[] }).rows;
 }
 
-/** Whatever starts does so at the very instant at which something else ended: nothing waits for anything but its ports. */
-function expectNoWaits(rows: readonly Row[], { actions }: { readonly actions: number }): void {
-  expect(rows).toHaveLength(actions);
-  expect(rows.filter(({ outcome }) => outcome !== 'done')).toEqual([]);
-  const first = Math.min(...rows.map(({ startMs }) => startMs));
-  const ends = new Set([first, ...rows.map(({ endMs }) => endMs)]);
-  expect(rows.filter(({ startMs }) => !ends.has(startMs))).toEqual([]);
+/** Each action starts at the very instant at which the last of those that it has to wait for has ended, and not later. */
+function expectNoWaits(rows: readonly Row[], after: Readonly<Record<string, readonly string[]>>): void {
+  const row = (name: string) => rows.find(({ component, transition }) => `${component}.${transition}` === name)!;
+  expect(rows.map(({ component, transition, outcome }) => `${component}.${transition} ${outcome}`).toSorted()).toEqual(Object.keys(after).map((name) => `${name} done`).toSorted());
+  const beginning = Math.min(...rows.map(({ startMs }) => startMs));
+  for (const [name, others] of Object.entries(after)) {
+    expect(row(name).startMs, `${name} starts when ${others.join(', ')} have ended`).toBe(Math.max(beginning, ...others.map((other) => row(other).endMs)));
+  }
 }
 
+/** Action -> those that it has to wait for, when everything is deployed at once. */
+const deployment: Readonly<Record<string, readonly string[]>> = {
+  'ns.configure': [], 'ns.start': ['ns.configure'],
+  'ma1.configure': ['ns.configure'], 'ma1.start': ['ma1.configure', 'ns.start'],
+  'la1.configure': ['ns.configure', 'ma1.configure'], 'la1.start': ['la1.configure', 'ns.start'], 'la1.connect': ['la1.start', 'ma1.start'],
+  'la2.configure': ['ns.configure', 'la1.start'], 'la2.start': ['la2.configure', 'ns.start'], 'la2.connect': ['la2.start', 'la1.connect'],
+  'sed1.configure': ['ns.configure'], 'sed1.start': ['sed1.configure', 'ns.start'], 'sed1.connect': ['sed1.start', 'la1.connect'],
+  'sed2.configure': ['ns.configure'], 'sed2.start': ['sed2.configure', 'ns.start'], 'sed2.connect': ['sed2.start', 'la2.connect'],
+};
+
+const disconnects = ['la1.disconnect', 'la2.disconnect', 'sed1.disconnect', 'sed2.disconnect'];
+/** The same for bypass-la1: all four are detached at once. */
+const bypass: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(disconnects.map((name) => [name, []])),
+  'la1.stop': disconnects, 'la2.connect': disconnects, 'sed1.connect': disconnects, 'sed2.connect': [...disconnects, 'la2.connect'],
+};

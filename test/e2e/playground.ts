@@ -57,18 +57,22 @@ export class Playground {
     this.ports = ports;
     // Every process of the story carries this, so that what is left of it is found.
     this.#mark = `TUTTI_E2E=${folder}`;
-    this.env = { ...process.env, PATH: path, TUTTI_E2E: folder, NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), WITNESS: join(folder, 'witness'), REGISTRY: join(folder, 'registry') };
+    this.env = { ...process.env, PATH: path, TUTTI_E2E: folder, NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), WITNESS: join(folder, 'witness'), SLOW: join(folder, 'slow'), REGISTRY: join(folder, 'registry') };
     this.#before = filesIn(folder);
   }
 
-  /** `path`: PATH of the controller and, with it, of the hosts. `change` is done to the text of the assembly. */
-  static async open({ path = process.env['PATH'] ?? '', change = (text) => text }: { readonly path?: string; readonly change?: (text: string) => string } = {}): Promise<Playground> {
+  /**
+   * `path`: PATH of the controller and, with it, of the hosts. `change` is done to the text of the assembly. `slow`: of the programs that `witnesses` wraps,
+   * those that take a second longer, each with its arguments.
+   */
+  static async open({ path = process.env['PATH'] ?? '', change = (text) => text, slow = [] }: { readonly path?: string; readonly change?: (text: string) => string; readonly slow?: readonly string[] } = {}): Promise<Playground> {
     const folder = mkdtempSync(join(tmpdir(), 'tutti-e2e-'));
     const free = await freePorts(components.length);
     const ports = Object.fromEntries(components.map((name, i) => [name, free[i]!])) as Record<Component, number>;
     const text = components.reduce((all, name) => all.replace(new RegExp(`^(  ${name}: .*port: )\\d+`, 'm'), `$1${ports[name]}`), shipped).replaceAll('./double', doubleFolder);
     writeFileSync(join(folder, 'diet.yaml'), change(text));
     writeFileSync(join(folder, 'witness'), '');
+    writeFileSync(join(folder, 'slow'), slow.map((line) => `${line}\n`).join(''));
     for (const name of ['names', 'parents']) mkdirSync(join(folder, 'registry', name), { recursive: true });
     return new Playground(folder, ports, path);
   }
@@ -266,7 +270,7 @@ export function witnesses(folder: string, { quick = false }: { readonly quick?: 
     const isNoted = !['nameclt', 'genior', 'catior'].includes(name);
     if (!isNoted) symlinkSync(isQuick ? quickPrograms : program, join(folder, name));
     else if (isQuick) writeFileSync(join(folder, name), `#!/bin/sh\necho "\${0##*/} $*" >>"$WITNESS"\n. ${quickPrograms}\n`, { mode: 0o755 });
-    else writeFileSync(join(folder, name), `#!/bin/sh\necho "\${0##*/} $*" >>"$WITNESS"\nexec ${program} "$@"\n`, { mode: 0o755 });
+    else writeFileSync(join(folder, name), `#!/bin/sh\necho "\${0##*/} $*" >>"$WITNESS"\ngrep -qxF "\${0##*/} $*" "$SLOW" && sleep 1\nexec ${program} "$@"\n`, { mode: 0o755 });
   }
   return [folder, process.env['PATH'] ?? ''].join(delimiter);
 }
