@@ -21,7 +21,7 @@ export interface RsyncEnd {
 }
 
 /** Where an interrupted file waits for the next try, beside its place. */
-const partialFolder = '.tutti-partial';
+export const partialFolder = '.tutti-partial';
 /** A transfer in which nothing moves for so long has failed. */
 const stallSeconds = 30;
 
@@ -73,7 +73,10 @@ async function stage({ source, mode, sourceMode }: RsyncFile, path: string): Pro
 function call(args: readonly string[], input: string, onProgress: ((sentBytes: number) => void) | undefined): Promise<RsyncEnd> {
   // Whatever RSYNC_* a user has set is about transfers of his own.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RSYNC_')));
-  const child = spawn('rsync', args, { env: { ...env, LC_ALL: 'C' }, stdio: ['pipe', 'pipe', 'pipe'] });
+  // In a group of its own: a Ctrl-C is the controller's to understand.
+  const child = spawn('rsync', args, { env: { ...env, LC_ALL: 'C' }, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  const onExit = (): void => void child.kill();
+  process.once('exit', onExit);
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr = (stderr + text).slice(-20_000); });
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -81,13 +84,13 @@ function call(args: readonly string[], input: string, onProgress: ((sentBytes: n
     if (bytes !== undefined) onProgress?.(Number(bytes.replaceAll(',', '')));
   });
   child.stdin.on('error', () => {}).end(input);
-  return new Promise((done) => {
+  return new Promise<RsyncEnd>((done) => {
     child.once('error', (failed: NodeJS.ErrnoException) => done({ exitCode: failed.code === 'ENOENT' ? 'missing' : 1, stderr: failed.message }));
     child.once('close', (code) => done({ exitCode: code ?? 20, stderr }));
-  });
+  }).finally(() => void process.removeListener('exit', onExit));
 }
 
-/** Exit codes that tell of a connection, not of a file: to be tried again. */
+/** Exit codes that tell of a connection or of the far rsync's end, not of a file: to be tried again. */
 export function isLostConnection({ exitCode }: RsyncEnd): boolean {
-  return exitCode === 255 || exitCode === 30 || exitCode === 10;
+  return [10, 12, 20, 30, 35, 255].includes(exitCode as number);
 }

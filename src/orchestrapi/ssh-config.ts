@@ -46,7 +46,7 @@ export function sshArguments(target: SshTarget): string[] {
   if (!/^[^-\s\0][^\s\0]*$/.test(destination)) throw new HostError('REFUSED', destination, `"${destination}" cannot be the name or address of a host`);
   return [
     ...(configFile === undefined ? [] : ['-F', configFile]), ...(port === undefined ? [] : ['-p', String(port)]), ...(user === undefined ? [] : ['-l', user]),
-    ...identityFiles.flatMap((file) => ['-i', file]),
+    ...identityFiles.flatMap((file) => ['-o', `IdentityFile="${file}"`]),
     ...(knownHostsFiles === undefined ? [] : ['-o', `UserKnownHostsFile=${knownHostsFiles.map((file) => `"${file}"`).join(' ')}`, '-o', 'GlobalKnownHostsFile=/dev/null']),
     ...(proxyJump === undefined ? [] : ['-o', `ProxyJump=${proxyJump}`]),
   ];
@@ -61,7 +61,8 @@ export function sshSettings(target: SshTarget, program = 'ssh'): Promise<SshSett
   const args = ['-G', ...sshArguments(target), '--', destination];
   return new Promise((resolve, reject) => {
     execFile(program, args, { maxBuffer: 1 << 22, timeout: 30_000 }, (failed, stdout, stderr) => {
-      if (!failed) return resolve(parseSettings(stdout));
+      // ssh tells paths without quotes, so that one with a space in it would be two.
+      if (!failed) return resolve({ ...parseSettings(stdout), ...(target.knownHostsFiles ? { knownHostsFiles: target.knownHostsFiles } : {}) });
       const isMissing = (failed as NodeJS.ErrnoException).code === 'ENOENT';
       reject(new HostError('REFUSED', destination, isMissing
         ? `${destination}: the program "${program}", which reads the ssh configuration, is not on this machine: install OpenSSH's client (Debian: apt-get install openssh-client)`

@@ -73,8 +73,8 @@ export function sshNetwork(): SshNetwork {
     for (const text of hops) hop = await through(name, text, target, algorithms, [...path, target.destination], hop);
     const used = hop;
     try {
-      const sock: Duplex = used ? await forward(name, used, found) : !given && found.proxyCommand !== undefined ? proxied(found.proxyCommand, found, target.destination) : direct(found);
-      const client = await connectClient(name, found, algorithms, sock);
+      const open = (): Promise<Duplex> | Duplex => (used ? forward(name, used, found) : !given && found.proxyCommand !== undefined ? proxied(found.proxyCommand, found, target.destination) : direct(found));
+      const client = await connectClient(name, found, algorithms, open);
       client.once('close', () => used?.leave());
       return client;
     } catch (failed) {
@@ -179,13 +179,15 @@ function proxied(text: string, settings: SshSettings, destination: string): Dupl
   return stream;
 }
 
-async function connectClient(name: string, settings: SshSettings, algorithms: SshAlgorithms, sock: Duplex): Promise<Client> {
+async function connectClient(name: string, settings: SshSettings, algorithms: SshAlgorithms, open: () => Promise<Duplex> | Duplex): Promise<Client> {
   const { hostname, port, user } = settings;
   const where = `${hostname} port ${port}`;
   const known = await readKnownHosts(settings.knownHostsFiles);
   const record = settings.hostKeyAlias ?? recordedName(hostname, port);
   const login = await loginWith(settings);
   const timeoutMs = settings.connectTimeoutMs ?? connectTimeoutMs;
+  const sock = await open();
+  sock.on('error', () => {});
   const client = new ssh2.Client();
   const { promise, resolve, reject } = Promise.withResolvers<Client>();
   let refusal: ConnectError | undefined;

@@ -1,5 +1,6 @@
 import { keptBytes, mark, unwrittenMs, wrapper } from './script.ts';
 import { quote } from './quote.ts';
+import { partialFolder } from './rsync.ts';
 
 /**
  * What runs on the host: a `/bin/sh` that reads one line, does what it says, and answers, until its input ends. It needs a POSIX shell, `/proc`, and the
@@ -104,6 +105,13 @@ tutti_glance() {
   tutti_header "$tutti_all"
 }
 
+# FORMAT TEXT FILE: whole under its name, or not at all. A shell that cannot write does not say why, cat does.
+tutti_write() {
+  { printf "$1" "$2" >"$3.$tutti_id" || printf "$1" "$2" | cat >"$3.$tutti_id"; } && mv -f -- "$3.$tutti_id" "$3" && return
+  rm -f -- "$3.$tutti_id"
+  return 1
+}
+
 # FOLDER LIMIT ID COMMAND [INPUT, escaped for %b]: starts a script that no other start of this id has started, and looks at it. Detached without "&", which
 # would have it ignore INT for ever: of two setsid the second one leads its group already, so it forks.
 tutti_start() {
@@ -113,8 +121,8 @@ tutti_start() {
     export LC_ALL
     mkdir -p -- "$1" && cd -- "$1" || exit
     [ -e lock ] && exit
-    if [ -n "${'$'}{5+given}" ]; then printf %b "$5" >"input.$tutti_id" && mv -f "input.$tutti_id" input || exit; fi
-    printf %s "$4" >"command.$tutti_id" && mv -f "command.$tutti_id" command
+    if [ -n "${'$'}{5+given}" ]; then tutti_write %b "$5" input || exit; fi
+    tutti_write %s "$4" command
   ) || { tutti_header blocked; printf %s "$tutti_why"; return; }
   cd -- "$1" || return
   # Until the leader says that it leads, or nobody is left who could: so a signal sent right after a start arrives.
@@ -301,7 +309,7 @@ tutti_have() {
 tutti_bytes() { head -c "$1"; }
 
 # Places what it is told, each thing whole under its name or not at all:
-# file SIZE MODE SECONDS PATH (the bytes come on standard input), link TARGET PATH, mode MODE PATH, time SECONDS PATH, folder PATH, above PATH (the folder it is in).
+# file SIZE MODE SECONDS PATH (the bytes come on standard input), link TARGET PATH, mode MODE PATH, time SECONDS PATH, folder PATH, above PATH (the folder it is in), whole PATH (nothing is kept of what arrived in part).
 # Answers with a line for each thing: ok, or ! and why, ended by RS.
 tutti_place() {
   [ "$(printf abcd | { head -c 2 >/dev/null; cat; })" = cd ] || tutti_bytes() { dd bs=65536 iflag=fullblock,count_bytes count="$1" 2>/dev/null; }
@@ -331,6 +339,7 @@ tutti_place() {
       time) tutti_why=$(touch -d "@$2" -- "$3" 2>&1); tutti_ok=$?; shift 3 ;;
       mode) tutti_why=$(chmod "$2" -- "$3" 2>&1); tutti_ok=$?; shift 3 ;;
       folder) tutti_why=$(mkdir -p -- "$2" 2>&1); tutti_ok=$?; shift 2 ;;
+      whole) rm -f -- "${'$'}{2%/*}/${partialFolder}/${'$'}{2##*/}"; rmdir -- "${'$'}{2%/*}/${partialFolder}"; tutti_ok=0; shift 2 ;;
       above) tutti_why=$(mkdir -p -- "${'$'}{2%/*}" 2>&1); tutti_ok=$?; shift 2 ;;
       *) return 1 ;;
     esac

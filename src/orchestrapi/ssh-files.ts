@@ -45,7 +45,7 @@ const settledMs = 2_000;
 const rsyncAboveBytes = 1024 * 1024;
 /** A file that rsync could not bring is sent through a shell up to this size: that tells, file by file, why it cannot be. */
 const streamedBytes = 64 * 1024 * 1024;
-const rsyncTries = 5;
+const rsyncTries = 3;
 /** How many things one line tells of. */
 const perLine = 400;
 
@@ -154,6 +154,8 @@ export class SshFiles {
       left = left.filter((file, i) => !(had[i]!.isSame && had[i]!.mode === file.mode));
       if (isLostConnection(end) && tries < rsyncTries) continue;
       const errno = errnoIn(end.stderr);
+      // What arrived in part would go on to take the room that others need.
+      await this.#place(left.map((file) => ({ wanted: file, words: ['whole', file.path] })));
       if (errno.code === undefined) errno.message = `rsync: ${end.stderr.trim().split('\n')[0] ?? ''}`;
       return { left: [...left, ...files.filter((file) => above.some((f) => f.to === file.to))], reason: inWords(errno) };
     }

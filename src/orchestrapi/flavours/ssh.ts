@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import type { Host } from '../host.ts';
+import { sshNetwork, type SshNetwork } from '../ssh-connection.ts';
+import type { SshTarget } from '../ssh-config.ts';
+import { sshHost } from '../ssh.ts';
+import { folderOf } from './local.ts';
+
+/** How one machine is reached; what is left out is the ssh configuration's, or the `defaults` of the file. */
+export type Machine = SshTarget & { readonly workFolder?: string };
+
+/** What a hosts file says: a machine for each role instance, `head` or `worker[2]`. */
+export type Inventory = ReadonlyMap<string, Machine>;
+
+/** A hosts file that does not say where its hosts are; every problem of it at once. */
+export class InventoryError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '));
+    this.name = 'InventoryError';
+    this.problems = problems;
+  }
+}
+
+const reserved = new Set(['machines', 'defaults', 'hosts', 'roles']);
+const machineKeys = new Set(['address', 'user', 'port', 'config', 'key', 'knownHosts', 'via', 'workFolder']);
+
+/**
+ * Reads a hosts file. A role is one machine, a list of machines, or (as in NixOS Compose) a number of them, dealt out from `machines` in order. A machine is
+ * `[user@]name[:port]`, where the name may be an alias of the ssh configuration, or `{ address, user, port, config, key, knownHosts, via, workFolder }`.
+ * @param folder what relative paths in it are relative to
+ * @throws InventoryError
+ * @example readInventory('machines: [n1, n2, n3]\nhead: 1\nworker: 2', ['head', 'worker[1]', 'worker[2]'], '.').get('worker[2]') // { destination: 'n3' }
+ */
+export function readInventory(text: string, names: readonly string[], folder: string): Inventory {
+  const problems: string[] = [];
+  const file = ((): Record<string, unknown> => {
+    try {
+      const found: unknown = parse(text) ?? {};
+      if (isRecord(found)) return found;
+      problems.push('it must say which machine each role is on: "role: machine"');
+    } catch (cause) {
+      problems.push((cause as Error).message);
+    }
+    return {};
+  })();
+  const machineOf = (what: string, value: unknown, defaults: Partial<Machine>): Machine | undefined => {
+    if (typeof value === 'string') return { ...defaults, ...shortMachine(what, value, problems) };
+    if (isRecord(value)) return { ...defaults, ...longMachine(what, value, folder, problems) } as Machine;
+    problems.push(`${what}: ${JSON.stringify(value)} is no machine: write a name, or { address: … }`);
+    return undefined;
+  };
+  const defaults = file['defaults'] === undefined ? {} : isRecord(file['defaults']) ? longMachine('defaults', file['defaults'], folder, problems) : {};
+  const machines = Array.isArray(file['machines']) ? file['machines'].map((one, i) => machineOf(`machines[${i + 1}]`, one, defaults)) : [];
+  const roles = isRecord(file['hosts'] ?? file['roles']) ? ((file['hosts'] ?? file['roles']) as Record<string, unknown>) : Object.fromEntries(Object.entries(file).filter(([key]) => !reserved.has(key)));
+
+  const given = new Map<string, Machine>();
+  let dealt = 0;
+  for (const [role, value] of Object.entries(roles)) {
+    const isCount = typeof value === 'number';
+    const list = isCount ? machines.slice(dealt, (dealt += value)) : (Array.isArray(value) ? value : [value]).map((one, i) => machineOf(Array.isArray(value) ? `${role}[${i + 1}]` : role, one, defaults));
+    if (isCount && (!Number.isInteger(value) || value < 0)) problems.push(`${role}: ${value} is no number of machines`);
+    else if (isCount && list.length < value) problems.push(`${role}: wants ${value} of "machines", which has ${Math.max(0, list.length)} left`);
+    const isOne = names.includes(role);
+    if (isOne && list.length !== 1 && !problems.some((p) => p.startsWith(`${role}:`))) problems.push(`${role}: is one host, and ${list.length} machines are given`);
+    list.forEach((machine, i) => { if (machine) given.set(isOne ? role : `${role}[${i + 1}]`, machine); });
+  }
+  const missing = names.filter((name) => !given.has(name));
+  if (missing.length > 0 && problems.length === 0) problems.push(`no machine is given for ${missing.join(', ')}`);
+  if (problems.length > 0) throw new InventoryError(problems);
+  return new Map(names.map((name) => [name, given.get(name)!]));
+}
+
+function shortMachine(what: string, text: string, problems: string[]): Pick<Machine, 'destination' | 'user' | 'port'> {
+  const match = /^(?:([^@\s]+)@)?(?:\[([^\]\s]+)\]|([^\s@:[\]-][^\s@:[\]]*))(?::(\d+))?$/.exec(text);
+  if (!match) problems.push(`${what}: "${text}" is no machine: write [user@]name[:port]`);
+  return { destination: match?.[2] ?? match?.[3] ?? '', ...(match?.[1] === undefined ? {} : { user: match[1] }), ...(match?.[4] === undefined ? {} : { port: Number(match[4]) }) };
+}
+
+function longMachine(what: string, value: Record<string, unknown>, folder: string, problems: string[]): Partial<Machine> {
+  for (const key of Object.keys(value)) if (!machineKeys.has(key)) problems.push(`${what}: "${key}" says nothing of a machine; known: ${[...machineKeys].join(', ')}`);
+  const text = (key: string): string | undefined => {
+    const found = value[key];
+    if (found === undefined || typeof found === 'string') return found;
+    problems.push(`${what}: ${key} must be a text`);
+    return undefined;
+  };
+  const path = (key: string): string | undefined => {
+    const found = text(key);
+    return found === undefined || found.startsWith('~') ? found : resolve(folder, found);
+  };
+  const [address, user, config, key, known, via, workFolder, port] = [text('address'), text('user'), path('config'), path('key'), path('knownHosts'), text('via'), text('workFolder'), value['port']];
+  if (port !== undefined && !(Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536)) problems.push(`${what}: ${JSON.stringify(port)} is no port`);
+  if (what !== 'defaults' && address === undefined) problems.push(`${what}: has no address`);
+  return {
+    ...(address === undefined ? {} : shortMachine(what, address, problems)), ...(user === undefined ? {} : { user }), ...(port === undefined ? {} : { port: port as number }),
+    ...(config === undefined ? {} : { configFile: config }), ...(key === undefined ? {} : { identityFiles: [key] }), ...(known === undefined ? {} : { knownHostsFiles: [known] }),
+    ...(via === undefined ? {} : { proxyJump: via }), ...(workFolder === undefined ? {} : { workFolder }),
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export interface SshFlavourOptions {
+  readonly inventory: Inventory;
+  /** Folder below which each role instance gets its own, unless the inventory names one. */
+  readonly workFolder: string;
+  readonly network?: SshNetwork;
+}
+
+/** Every role instance is a machine that is reached by SSH. Nothing is connected to yet; the ssh configuration is asked for addresses. @throws HostError REFUSED */
+export async function sshFlavour(roles: readonly string[], { inventory, workFolder, network = sshNetwork() }: SshFlavourOptions): Promise<Map<string, Host>> {
+  const hosts = new Map<string, Host>();
+  // A process each: some at a time.
+  for (let from = 0; from < roles.length; from += 8) {
+    for (const [name, host] of await Promise.all(roles.slice(from, from + 8).map(async (role) => {
+      const { workFolder: own, ...target } = inventory.get(role)!;
+      const { hostname } = await network.settings(target);
+      return [role, sshHost({ ...target, name: role, address: hostname, workFolder: own ?? join(workFolder, folderOf(role)), network })] as const;
+    }))) hosts.set(name, host);
+  }
+  return hosts;
+}
+
+/**
+ * Where an assembly works on hosts of others: `/var/tmp/tutti-<id>`. The id is kept in the state folder, so that a controller that was moved elsewhere
+ * together with its state folder finds what runs.
+ */
+export async function remoteWorkFolder(stateFolder: string): Promise<string> {
+  const path = join(stateFolder, 'id');
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, `${randomBytes(6).toString('hex')}\n`, { flag: 'wx' }).catch((cause: NodeJS.ErrnoException) => { if (cause.code !== 'EEXIST') throw cause; });
+  const id = (await readFile(path, 'utf8')).trim();
+  if (!/^[0-9a-f]{12}$/.test(id)) throw new RangeError(`${path} does not hold the id of an assembly`);
+  return `/var/tmp/tutti-${id}`;
+}

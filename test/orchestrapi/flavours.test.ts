@@ -1,0 +1,61 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { InventoryError, readInventory, remoteWorkFolder, sshFlavour } from '../../src/orchestrapi/flavours/ssh.ts';
+import { testbedInventory } from '../../src/orchestrapi/flavours/testbed.ts';
+import { onTestBed } from '../testbed/testbed.ts';
+import { newFolder } from './folders.ts';
+
+const roles = ['head', 'worker[1]', 'worker[2]'];
+
+test.each<[string, string, Record<string, object>]>([
+  ['a name each', 'head: n1\nworker: [n2, bob@n3:2222]', { head: { destination: 'n1' }, 'worker[1]': { destination: 'n2' }, 'worker[2]': { destination: 'n3', user: 'bob', port: 2222 } }],
+  ['numbers of machines, as in NixOS Compose', 'machines: [n1, n2, n3, n4]\nhead: 1\nworker: 2', { head: { destination: 'n1' }, 'worker[1]': { destination: 'n2' }, 'worker[2]': { destination: 'n3' } }],
+  ['lists, as in NixOS Compose', 'head: [n1]\nworker: [n2, n3]', { head: { destination: 'n1' }, 'worker[1]': { destination: 'n2' }, 'worker[2]': { destination: 'n3' } }],
+  ['below `hosts:`, with defaults, in full', 'defaults: { user: root, config: ssh/config }\nhosts:\n  head: { address: 10.0.0.1, port: 23, via: gate, key: ~/k, knownHosts: known, workFolder: /srv/t }\n  worker: [n2, alice@n3]',
+    {
+      head: { destination: '10.0.0.1', port: 23, user: 'root', proxyJump: 'gate', identityFiles: ['~/k'], knownHostsFiles: ['/f/known'], configFile: '/f/ssh/config', workFolder: '/srv/t' },
+      'worker[1]': { destination: 'n2', user: 'root', configFile: '/f/ssh/config' }, 'worker[2]': { destination: 'n3', user: 'alice', configFile: '/f/ssh/config' },
+    }],
+  ['IPv6, in brackets; what nobody asked for does no harm', 'head: "[::1]:23"\nworker: [a, b, c]\nother: d', { head: { destination: '::1', port: 23 }, 'worker[1]': { destination: 'a' }, 'worker[2]': { destination: 'b' } }],
+])('a hosts file: %s', (_, text, machines) => {
+  expect(Object.fromEntries(readInventory(text, roles, '/f'))).toEqual(machines);
+});
+
+test.each<[string, string, string[]]>([
+  ['roles that are left out', 'head: n1', ['no machine is given for worker[1], worker[2]']],
+  ['too few machines', 'machines: [a, b]\nhead: 1\nworker: 2', ['worker: wants 2 of "machines", which has 1 left']],
+  ['a role of one on two', 'head: [a, b]\nworker: [c, d]', ['head: is one host, and 2 machines are given']],
+  ['what is no machine', 'head: "-oProxyCommand=x"\nworker: [true, {user: x, adress: y}]', [
+    'head: "-oProxyCommand=x" is no machine: write [user@]name[:port]', 'worker[1]: true is no machine: write a name, or { address: … }',
+    'worker[2]: "adress" says nothing of a machine; known: address, user, port, config, key, knownHosts, via, workFolder', 'worker[2]: has no address',
+  ]],
+  ['no map at all', '- a', ['it must say which machine each role is on: "role: machine"']],
+  ['a port that is none', 'head: { address: a, port: 70000 }\nworker: [b, c]', ['head: 70000 is no port']],
+])('what is wrong with a hosts file is told at once: %s', (_, text, problems) => {
+  expect(() => readInventory(text, roles, '/f')).toThrow(expect.objectContaining({ problems }));
+});
+
+test('the work folder on hosts of others goes with the state folder', async () => {
+  const folder = await newFolder();
+  const first = await remoteWorkFolder(folder);
+  expect(first).toMatch(/^\/var\/tmp\/tutti-[0-9a-f]{12}$/);
+  expect(await remoteWorkFolder(folder)).toBe(first);
+  expect(await remoteWorkFolder(await newFolder())).not.toBe(first);
+  await writeFile(join(folder, 'id'), '../../etc\n');
+  await expect(remoteWorkFolder(folder)).rejects.toThrow(RangeError);
+});
+
+onTestBed('flavours', 3, (bed) => {
+  test('roles play on the hosts of a test bed, in order, each with its address and its own folder', async () => {
+    const hosts = await sshFlavour(roles, { inventory: await testbedInventory(roles, bed().folder), workFolder: '/var/tmp/flavours' });
+    expect([...hosts.keys()]).toEqual(roles);
+    for (const [i, host] of [...hosts.values()].entries()) {
+      expect(host.address).toBe(bed().address(`h${i + 1}`));
+      expect((await host.run('hostname; pwd')).stdout).toBe(`h${i + 1}\n/var/tmp/flavours/${roles[i]!.replace(/\[(\d)\]/, '.$1')}\n`);
+    }
+    await Promise.all([...hosts.values()].map((host) => host.close()));
+    await expect(testbedInventory([...roles, 'more'], bed().folder)).rejects.toThrow('has 3 hosts, and 4 are wanted');
+    await expect(testbedInventory(roles, '/run/testbed/none')).rejects.toBeInstanceOf(InventoryError);
+  });
+});
