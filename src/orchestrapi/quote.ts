@@ -22,5 +22,5 @@ export function argvOf(command: Command): readonly [string, ...string[]] {
 
 /** A command as a person reads it. */
 export function shown(command: Command): string {
-  return typeof command === 'string' ? command : command.map(quote).join(' ');
+  return typeof command === 'string' ? command : command.map((word) => (word.includes('\0') ? JSON.stringify(word) : quote(word))).join(' ');
 }
