@@ -61,10 +61,9 @@ export class SshFiles {
   }
 
   async get(shownPath: string, path: string): Promise<string> {
-    const pieces: Buffer[] = [];
-    const { header, exitCode } = await this.#far.call(`(tutti_get ${quote(path)}) </dev/null`, { onOut: (bytes) => void pieces.push(bytes) });
+    const { header, exitCode, out } = await this.#far.call(`tutti_get ${quote(path)}`);
     switch (header) {
-      case 'file': if (exitCode === 0) return Buffer.concat(pieces).toString(); throw this.#far.error('REFUSED', `"${shownPath}" cannot be read`);
+      case 'file': if (exitCode === 0) return out.toString(); throw this.#far.error('REFUSED', `"${shownPath}" cannot be read`);
       case 'folder': throw this.#far.error('REFUSED', `"${shownPath}" cannot be read: it is a folder`);
       case 'denied': throw this.#far.error('REFUSED', `"${shownPath}" cannot be read: permission denied`);
       default: throw this.#far.error('NOT_FOUND', `"${shownPath}" cannot be read: it is not there`);
@@ -111,9 +110,8 @@ export class SshFiles {
     for (let from = 0; from < wanted.length; from += perLine) {
       const some = wanted.slice(from, from + perLine);
       const words = some.flatMap((one) => (one.kind === 'file' ? [String(one.sizeBytes), String(one.seconds ?? '-'), one.path] : one.kind === 'link' ? ['l', one.target, one.path] : ['-', '-', one.path]));
-      let text = '';
-      const { header = '' } = await this.#far.call(`(tutti_have ${words.map(quote).join(' ')}) </dev/null`, { onOut: (bytes) => { text += bytes.toString('latin1'); } }, { takesMs: 600_000 });
-      had.push(...await readHad(some, header, text.split('\n')));
+      const { header, out } = await this.#far.call(`tutti_have ${words.map(quote).join(' ')}`, { takesMs: 600_000 });
+      had.push(...await readHad(some, header, out.toString('latin1').split('\n')));
     }
     return had;
   }
@@ -129,7 +127,7 @@ export class SshFiles {
 
   async #hasRsync(): Promise<boolean> {
     if (!isPlainDestination(this.#options.destination)) return false;
-    this.#isRsyncThere ??= (await this.#far.call('(command -v rsync >/dev/null && tutti_header yes) </dev/null')).header === 'yes';
+    this.#isRsyncThere ??= (await this.#far.call('command -v rsync >/dev/null && tutti_header yes')).header === 'yes';
     return this.#isRsyncThere;
   }
 
@@ -196,9 +194,8 @@ export class SshFiles {
     const failed: Failed[] = [];
     for (let from = 0; from < operations.length; from += perLine) {
       const some = operations.slice(from, from + perLine);
-      let text = '';
-      await this.#far.call(`(tutti_place ${some.flatMap((o) => o.words).map(quote).join(' ')}) </dev/null`, { onOut: (bytes) => { text += bytes.toString(); } });
-      const answers = text.split('\x1e');
+      const { out } = await this.#far.call(`tutti_place ${some.flatMap((o) => o.words).map(quote).join(' ')}`);
+      const answers = out.toString().split('\x1e');
       some.forEach(({ wanted }, i) => {
         if (answers[i] !== 'ok') failed.push({ to: wanted.to, reason: inWords(errnoIn((answers[i] ?? '').replace(/^!/, ''))) });
       });

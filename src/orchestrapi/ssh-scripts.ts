@@ -3,8 +3,8 @@ import { HostError, type Script, type ScriptStatus } from './host.ts';
 import { quoteOnOneLine as quote } from './quote.ts';
 import { commandText, fateOf, scriptFolder, unwrittenMs, type Presence } from './script.ts';
 import { SshWatch } from './ssh-watch.ts';
-import { escaped, type FarSide } from './ssh.ts';
-import { tail } from './tail.ts';
+import { escaped, type CallOptions, type FarSide } from './ssh.ts';
+import { lastText } from './tail.ts';
 
 /** An input beyond this is placed as a file before the script is started. */
 const lineInputBytes = 64 * 1024;
@@ -36,7 +36,7 @@ export class SshScripts {
     }
     const listening = this.#watch.listening;
     const words = [folder, limit, id, text, ...(input === undefined || isLong ? [] : [escaped(input)])];
-    const status = await this.#look(`tutti_start ${words.map(quote).join(' ')}`, 10_000);
+    const status = await this.#look(`tutti_start ${words.map(quote).join(' ')}`, { takesMs: 10_000 });
     if (status.kind === 'absent') throw new Error('its folder cannot be written');
     // Its end will be heard: a wait need not look first.
     if (status.kind === 'alive' && listening) this.#watch.expect(id, listening);
@@ -65,27 +65,25 @@ export class SshScripts {
   }
 
   kill(id: string, signal: 'TERM' | 'INT' | 'HUP' | 'KILL', graceMs: number): Promise<ScriptStatus> {
-    return this.#look(`tutti_kill ${quote(scriptFolder(this.#far.workFolder, id))} ${signal} ${Math.ceil(graceMs / 50)}`, graceMs + 10_000);
+    return this.#look(`tutti_kill ${quote(scriptFolder(this.#far.workFolder, id))} ${signal} ${Math.ceil(graceMs / 50)}`, { takesMs: graceMs + 10_000, isUrgent: true });
   }
 
   async forget(id: string): Promise<void> {
-    let text = '';
-    const { header } = await this.#far.call(`(tutti_forget ${quote(scriptFolder(this.#far.workFolder, id))}) </dev/null`, { onOut: (bytes) => { text += bytes.toString(); } });
+    const { header, out } = await this.#far.call(`tutti_forget ${quote(scriptFolder(this.#far.workFolder, id))}`);
     if (header === 'alive') throw this.#far.error('BUSY', `the script "${id}" is alive`);
-    if (header === 'blocked') throw this.#far.said(`the script "${id}" cannot be forgotten`, text);
+    if (header === 'blocked') throw this.#far.said(`the script "${id}" cannot be forgotten`, out.toString());
   }
 
   stopListening(): void {
     this.#watch.close();
   }
 
-  async #look(body: string, takesMs = 0): Promise<ScriptStatus> {
+  async #look(functions: string, options?: CallOptions): Promise<ScriptStatus> {
     const deadline = performance.now() + unwrittenMs;
     for (;;) {
-      const [out, err] = [tail(), tail()];
-      const { header } = await this.#far.call(`(${body}) </dev/null`, { onOut: out.add, onErr: err.add }, { takesMs });
-      if (header === 'blocked') throw this.#far.said('the folder of the script cannot be made', out.text());
-      const status = statusOf(header ?? '', () => ({ stdout: out.text(), stderr: err.text() }), performance.now() >= deadline);
+      const { header, out, err } = await this.#far.call(functions, options);
+      if (header === 'blocked') throw this.#far.said('the folder of the script cannot be made', out.toString());
+      const status = statusOf(header, () => ({ stdout: lastText(out), stderr: lastText(err) }), performance.now() >= deadline);
       if (status) return status;
       await sleep(20);
     }

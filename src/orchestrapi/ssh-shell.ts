@@ -22,11 +22,8 @@ export interface Listener {
 
 /** The channel ended before the exchange did: what became of the command is unknown. */
 export class ChannelLost extends Error {
-  /** Whether the far side had begun to answer. */
-  readonly hadBegun: boolean;
-  constructor(hadBegun: boolean) {
+  constructor() {
     super('the connection was lost');
-    this.hadBegun = hadBegun;
   }
 }
 
@@ -111,15 +108,14 @@ export class Shell {
         this.#current = undefined;
         resolve({ header, exitCode: Number.parseInt(trailer, 10), hasLeft: trailer.endsWith(' left') });
       };
-      let hasBegun = false;
       const out = frame(id, {
-        onHeader(text) { header = text; hasBegun = true; onHeader?.(text); },
-        onBytes(bytes) { hasBegun = true; onOut?.(bytes); },
+        onHeader(text) { header = text; onHeader?.(text); },
+        onBytes(bytes) { onOut?.(bytes); },
         onEnd(text) { trailer = text; settle(); },
       });
       const err = frame(id, { onBytes(bytes) { onErr?.(bytes); }, onEnd() { isErrAtEnd = true; settle(); } });
-      if (this.#isClosed) return reject(new ChannelLost(false));
-      this.#current = { end: resolve, out, err, lost: () => reject(new ChannelLost(hasBegun)) };
+      if (this.#isClosed) return reject(new ChannelLost());
+      this.#current = { end: resolve, out, err, lost: () => reject(new ChannelLost()) };
       const line = `tutti_id=${id}; ${body}; tutti_end $?`;
       if (line.includes('\n')) throw new RangeError('an exchange is one line');
       this.#channel.write(`${line}${input ? '; exit' : ''}\n`);

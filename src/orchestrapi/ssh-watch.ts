@@ -119,7 +119,7 @@ export class SshWatch {
     if (ids.length === 0) return;
     let changed: readonly string[] = ids;
     try {
-      const { header = '' } = await this.#far.call(`(tutti_glance ${ids.map((id) => quote(scriptFolder(this.#far.workFolder, id))).join(' ')}) </dev/null`);
+      const { header } = await this.#far.call(`tutti_glance ${ids.map((id) => quote(scriptFolder(this.#far.workFolder, id))).join(' ')}`);
       const words = header.trim().split(' ');
       changed = ids.filter((_, i) => words[i] !== 'alive');
     } catch {

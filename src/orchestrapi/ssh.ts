@@ -8,7 +8,7 @@ import type { SshTarget } from './ssh-config.ts';
 import { SshFiles, type PutProgress } from './ssh-files.ts';
 import { ShellPool, type Lease } from './ssh-pool.ts';
 import { SshScripts } from './ssh-scripts.ts';
-import { ChannelLost, type Answer, type Listener } from './ssh-shell.ts';
+import { ChannelLost } from './ssh-shell.ts';
 import { tail } from './tail.ts';
 
 export interface SshHostOptions extends SshTarget {
@@ -56,13 +56,21 @@ export function sshHost(options: SshHostOptions): Host {
 export interface FarSide {
   readonly name: string;
   readonly workFolder: string;
-  /** One call of a function of the far side, in a subshell without input; again after a lost connection. */
-  call(body: string, listener?: Listener, options?: CallOptions): Promise<Answer>;
+  /** One call of functions of the far side, in a subshell without input; from the beginning again after a lost connection. */
+  call(functions: string, options?: CallOptions): Promise<Called>;
   /** A shell that will be used up. */
   lease(kind: 'fresh' | 'urgent'): Promise<Lease>;
   error(code: HostErrorCode, message: string, cause?: unknown): HostError;
   /** What a program of the host said, as an error. */
   said(what: string, text: string): HostError;
+}
+
+/** What a call gave back. */
+export interface Called {
+  readonly header: string;
+  readonly exitCode: number;
+  readonly out: Buffer;
+  readonly err: Buffer;
 }
 
 export interface CallOptions {
@@ -138,9 +146,8 @@ class SshHost implements Host, FarSide {
 
   async destroy(): Promise<void> {
     this.#scripts.stopListening();
-    let text = '';
-    const { header } = await this.call('(tutti_destroy) </dev/null', { onOut: (bytes) => { text += bytes.toString(); } }, { takesMs: 120_000 });
-    if (header === 'blocked') throw this.said(`the work folder ${this.workFolder} cannot be removed`, text);
+    const { header, out } = await this.call('tutti_destroy', { takesMs: 120_000 });
+    if (header === 'blocked') throw this.said(`the work folder ${this.workFolder} cannot be removed`, out.toString());
   }
 
   async close(): Promise<void> {
@@ -148,21 +155,22 @@ class SshHost implements Host, FarSide {
     this.#pool.close();
   }
 
-  async call(body: string, listener: Listener = {}, { takesMs = 0, isUrgent = false }: CallOptions = {}): Promise<Answer> {
+  async call(functions: string, { takesMs = 0, isUrgent = false }: CallOptions = {}): Promise<Called> {
     let lostAt: number | undefined;
     for (;;) {
       const lease = await this.#pool.lease(isUrgent ? 'urgent' : 'reusable');
       const { shell } = lease;
       const timer = setTimeout(() => shell.close(), callMs + takesMs);
+      const [out, err]: [Buffer[], Buffer[]] = [[], []];
       let isDone = false;
       try {
-        const answer = await shell.exchange(body, listener);
+        const { header = '', exitCode } = await shell.exchange(`(${functions}) </dev/null`, { onOut: (bytes) => void out.push(bytes), onErr: (bytes) => void err.push(bytes) });
         isDone = true;
-        return answer;
+        return { header, exitCode, out: Buffer.concat(out), err: Buffer.concat(err) };
       } catch (lost) {
         if (!(lost instanceof ChannelLost)) throw lost;
         lostAt ??= performance.now();
-        if (lost.hadBegun || performance.now() - lostAt > this.#patienceMs) throw this.error('UNREACHABLE', 'the connection was lost', lost);
+        if (performance.now() - lostAt > this.#patienceMs) throw this.error('UNREACHABLE', 'the connection is lost again and again', lost);
       } finally {
         clearTimeout(timer);
         lease.release(isDone ? 'reusable' : 'used');
@@ -231,7 +239,7 @@ class SshHost implements Host, FarSide {
 
   /** Ends the process group of what runs on another shell. */
   async #endCommand(shellPid: number): Promise<void> {
-    await this.call(`(tutti_stop ${shellPid} ${graceMs / 50}; tutti_header done) </dev/null`, {}, { takesMs: graceMs + 5_000, isUrgent: true });
+    await this.call(`tutti_stop ${shellPid} ${graceMs / 50}`, { takesMs: graceMs + 5_000, isUrgent: true });
   }
 
   #inside(path = ''): string {

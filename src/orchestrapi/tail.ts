@@ -37,7 +37,8 @@ export function readTail(path: string): string {
   }
 }
 
-function lastText(bytes: Buffer): string {
+/** The last 1 MiB, as text. */
+export function lastText(bytes: Buffer): string {
   return withoutHalfCharacter(bytes.subarray(-keptBytes), bytes.length > keptBytes);
 }
 
