@@ -19,7 +19,7 @@ import type { ComponentType } from './components/model.ts';
 import { error, TuttiError, exitCodes, type Diagnostic } from './diagnostic.ts';
 import type { Host } from './orchestrapi/host.ts';
 import { failureOf } from './orchestrapi/failure.ts';
-import { localFlavour } from './orchestrapi/flavours/local.ts';
+import { bind, openHosts, recordBinding, type FlavourChoice } from './orchestrapi/flavours/index.ts';
 import { openJournal, readJournal } from './orchestrapi/journal-file.ts';
 import { cleanSteps, createOrchestrapi } from './orchestrapi/orchestrapi.ts';
 import { transfers } from './orchestrapi/transfers.ts';
@@ -75,8 +75,10 @@ function isComponentType(value: unknown): value is ComponentType {
 export interface SessionOptions {
   readonly assembly: Assembly;
   readonly stateFolder: string;
-  /** Default: each role is a folder of this machine. */
+  /** Default: as `flavour` binds them. */
   readonly hosts?: ReadonlyMap<string, Host>;
+  /** Default: as the last time, and the first time each role is a folder of this machine. */
+  readonly flavour?: FlavourChoice;
   /** Default: the journal file in the state folder. */
   readonly journal?: Journal;
   readonly clock?: Clock;
@@ -106,8 +108,9 @@ export class Session {
   readonly #journal: Journal;
   readonly #begun: ReadonlySet<string>;
   readonly #probes: Probes;
+  readonly #cleaning: ReadonlySet<Promise<void>>;
 
-  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; existed: boolean; begun: ReadonlySet<string>; probes: Probes }) {
+  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; existed: boolean; begun: ReadonlySet<string>; probes: Probes; cleaning: ReadonlySet<Promise<void>> }) {
     this.assembly = options.assembly;
     this.stateFolder = options.stateFolder;
     this.engine = options.engine;
@@ -116,6 +119,7 @@ export class Session {
     this.#journal = options.journal;
     this.#begun = options.begun;
     this.#probes = options.probes;
+    this.#cleaning = options.cleaning;
   }
 
   /** Opens the journal (or begins one), folds it, and makes the engine ready; nothing runs yet. @throws TuttiError JOURNAL_LOCKED, JOURNAL_CORRUPT, ASSEMBLY_CHANGED */
@@ -128,10 +132,11 @@ export class Session {
       if (!existed) await journal.append(firstRecord(assembly, clock.now()));
       const records: readonly JournalRecord[] = existed ? journal.records : [firstRecord(assembly, clock.now())];
       const { state, begun } = fold(records, (first) => stateOf(first, assembly));
-      const hosts = options.hosts ?? localFlavour(assembly.hosts, stateFolder);
+      const hosts = options.hosts ?? (await boundHosts(assembly.hosts, options.flavour ?? {}, stateFolder));
       const log = logger(stateFolder);
       /** Where an action keeps its steps: by its end the component itself may be gone. */
       const performedOn = new Map<string, Host>();
+      const cleaning = new Set<Promise<void>>();
       const warn: PerformOptions['warn'] = (action, text) => {
         log(action, `warning: ${text}`);
         options.onWarning?.(action, text);
@@ -151,14 +156,17 @@ export class Session {
             if (happening.kind !== 'ended') continue;
             const key = actionKey(happening.action);
             const host = performedOn.get(key);
-            if (host) void cleanSteps(host, key);
+            if (host) {
+              const cleaned = cleanSteps(host, key).finally(() => cleaning.delete(cleaned));
+              cleaning.add(cleaned);
+            }
             performedOn.delete(key);
           }
           options.onHappenings?.(happenings);
         },
       });
       const probes = new Probes({ state, clock, probe: prober(stage), tell: (event) => engine.send(event), everyMs: options.probeEveryMs ?? 10_000 });
-      return new Session({ ...options, engine, journal, hosts, existed, begun, probes });
+      return new Session({ ...options, engine, journal, hosts, existed, begun, probes, cleaning });
     } catch (failure) {
       await journal.close();
       throw failure;
@@ -222,6 +230,11 @@ export class Session {
 
   async close(): Promise<void> {
     await this.#probes.stop();
+    // Steps that ended are forgotten on their hosts; one that does not answer keeps them, and is not waited for long.
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const forget = realClock.after(5_000, resolve);
+    await Promise.race([Promise.all(this.#cleaning), late]);
+    forget();
     await this.#journal.close();
     await Promise.all([...this.hosts.values()].map((host) => host.close()));
   }
@@ -257,8 +270,15 @@ function orchestrapiOf(hosts: ReadonlyMap<string, Host>, { folder }: Pick<Assemb
   return ({ spec, id, ...options }) => createOrchestrapi({ ...options, host: hostOf(hosts, spec), hosts, component: spec.name, action: id, transfers: queue, folder });
 }
 
+/** The hosts as chosen now or the last time; the choice is kept. @throws TuttiError HOSTS_INVALID, HOSTS_MISSING */
+async function boundHosts(roles: readonly string[], choice: FlavourChoice, stateFolder: string): Promise<Map<string, Host>> {
+  const binding = await bind(roles, choice, stateFolder);
+  await recordBinding(binding, stateFolder);
+  return openHosts(roles, binding, stateFolder);
+}
+
 function hostOf(hosts: ReadonlyMap<string, Host>, spec: Pick<ComponentSpec, 'on'>): Host {
-  const host = hosts.get(spec.on) ?? (spec.on === 'local' ? hosts.values().next().value : undefined);
+  const host = hosts.get(spec.on);
   if (!host) throw new TuttiError(error('UNKNOWN_HOST', 'Unknown host', `There is no host "${spec.on}".`));
   return host;
 }
@@ -313,7 +333,7 @@ export async function presentIn(stateFolder: string, assembly: Assembly): Promis
 /** Asks the probes of all places that the journal says are held, without the lock and without a record: what is no longer true, and why. @throws TuttiError ASSEMBLY_CHANGED */
 export async function probeRecorded(stateFolder: string, assembly: Assembly): Promise<(Probed & { reason: string })[]> {
   const state = await recordedState(stateFolder, assembly);
-  const hosts = localFlavour(assembly.hosts, stateFolder);
+  const hosts = await openHosts(assembly.hosts, await bind(assembly.hosts, {}, stateFolder), stateFolder);
   const nothing = (): void => {};
   const ill: (Probed & { reason: string })[] = [];
   try {
@@ -330,13 +350,13 @@ export async function probeRecorded(stateFolder: string, assembly: Assembly): Pr
  * Takes the controller's lock to end an assembly, also one whose file is gone or broken: the journal knows its hosts.
  * `end(true)` ends every process and removes everything; `end(false)` only gives the lock back.
  */
-export async function openForDestruction(stateFolder: string, assembly: Assembly | undefined): Promise<{ hosts: string[]; end: (destroy: boolean) => Promise<void> }> {
+export async function openForDestruction(stateFolder: string, assembly: Assembly | undefined): Promise<{ hosts: readonly string[]; end: (destroy: boolean) => Promise<void> }> {
   const journal = await openJournal<JournalRecord>(journalPath(stateFolder));
   const first = journal.records[0];
   const roles = first?.kind === 'assembly' ? first.hosts : (assembly?.hosts ?? []);
-  const hosts = localFlavour(roles, stateFolder);
+  const hosts = await openHosts(roles, await bind(roles, {}, stateFolder), stateFolder);
   return {
-    hosts: [...hosts.keys()],
+    hosts: roles,
     end: async (destroy) => {
       if (destroy) await Promise.all([...hosts.values()].map((host) => host.destroy()));
       await journal.close();

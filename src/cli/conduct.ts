@@ -4,6 +4,7 @@ import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly } from '../assembly/model.ts';
 import { waitsOf } from '../assembly/waits.ts';
 import { error, exitCodes, render, TuttiError, type ExitCode } from '../diagnostic.ts';
+import { flavours, type Flavour } from '../orchestrapi/flavours/index.ts';
 import { loadAssembly, logPath, presentIn, problemsOf, Session, stateFolderOf } from '../session.ts';
 import { explain } from '../view/waits.ts';
 import type { Io } from './io.ts';
@@ -14,6 +15,8 @@ export interface ConductOptions {
   readonly json?: boolean;
   readonly plain?: boolean;
   readonly verbose?: boolean;
+  readonly flavour?: Flavour;
+  readonly hosts?: string;
 }
 
 /** Adds the options that `conduct` reads. */
@@ -21,6 +24,8 @@ export function conducting(command: Command): Command {
   return command
     .option('--json', 'one JSON object a line')
     .option('--plain', 'one line an event, also on a terminal')
+    .addOption(new Option('--flavour <name>', 'where the hosts are (default: ssh with --hosts, else as the last time, else local)').choices(flavours))
+    .option('--hosts <file>', 'the machine of each role: "role: [user@]name[:port]" a line')
     .addOption(new Option('-v, --verbose', 'every rule and instruction').implies({ plain: true }));
 }
 
@@ -45,7 +50,7 @@ export async function conduct(io: Io, file: string, options: ConductOptions, pla
   const mode: ViewMode = options.json ? 'json' : options.plain || !io.isTerminal ? 'plain' : 'live';
   const view = watch(io, mode, { assemblyName: assembly.name, verbose: options.verbose ?? false, logOf: (c, t) => logPath(stateFolder, c, t) });
   const session = await Session.open({
-    assembly, stateFolder,
+    assembly, stateFolder, flavour: { ...(options.flavour ? { flavour: options.flavour } : {}), ...(options.hosts ? { hosts: options.hosts } : {}) },
     onHappenings: (some: readonly TimedHappening[]) => view.saw(some),
     onWarning: (action: ActionRef, text: string) => view.warned(action, text),
   });
