@@ -19,8 +19,8 @@ import type { ComponentType } from './components/model.ts';
 import { error, TuttiError, exitCodes, type Diagnostic } from './diagnostic.ts';
 import type { Host } from './orchestrapi/host.ts';
 import { failureOf } from './orchestrapi/failure.ts';
-import { bind, openHosts, recordBinding, type FlavourChoice } from './orchestrapi/flavours/index.ts';
-import { openJournal, readJournal } from './orchestrapi/journal-file.ts';
+import { bind, openHosts, recordBinding, recordedBinding, rolesOf, type FlavourChoice } from './orchestrapi/flavours/index.ts';
+import { lockJournal, openJournal, readJournal } from './orchestrapi/journal-file.ts';
 import { cleanSteps, createOrchestrapi } from './orchestrapi/orchestrapi.ts';
 import { transfers } from './orchestrapi/transfers.ts';
 
@@ -347,25 +347,37 @@ export async function probeRecorded(stateFolder: string, assembly: Assembly): Pr
 }
 
 /**
- * Takes the controller's lock to end an assembly, also one whose file is gone or broken: the journal knows its hosts.
- * `end(true)` ends every process and removes everything; `end(false)` only gives the lock back.
+ * Takes the controller's lock to end an assembly, also one whose file is gone or whose journal cannot be read: its hosts are known beside that.
+ * `end(true)` ends every process and removes everything; `end(false)` only gives the lock back. @throws TuttiError JOURNAL_LOCKED
  */
-export async function openForDestruction(stateFolder: string, assembly: Assembly | undefined): Promise<{ hosts: readonly string[]; end: (destroy: boolean) => Promise<void> }> {
-  const journal = await openJournal<JournalRecord>(journalPath(stateFolder));
-  const first = journal.records[0];
-  const roles = first?.kind === 'assembly' ? first.hosts : (assembly?.hosts ?? []);
-  const hosts = await openHosts(roles, await bind(roles, {}, stateFolder), stateFolder);
-  return {
-    hosts: roles,
-    end: async (destroy) => {
-      if (destroy) await Promise.all([...hosts.values()].map((host) => host.destroy()));
-      await journal.close();
-      if (!destroy) return;
-      await rm(stateFolder, { recursive: true, force: true });
-      // Other assemblies beside this one may keep theirs there.
-      if (basename(dirname(stateFolder)) === '.tutti') await rmdir(dirname(stateFolder)).catch(() => {});
-    },
-  };
+export async function openForDestruction(stateFolder: string, assembly: Assembly | undefined): Promise<{ hosts: readonly string[]; end: (destroy: boolean, options?: { readonly force?: boolean }) => Promise<void> }> {
+  const unlock = await lockJournal(journalPath(stateFolder));
+  try {
+    const binding = (await recordedBinding(stateFolder)) ?? { flavour: 'local', roles: assembly?.hosts ?? [] };
+    const roles = rolesOf(binding);
+    const hosts = await openHosts(roles, binding, stateFolder);
+    return {
+      hosts: roles,
+      end: async (destroy, { force = false } = {}) => {
+        if (!destroy) return unlock();
+        const ends = await Promise.allSettled([...hosts.values()].map((host) => host.destroy()));
+        await Promise.all([...hosts.values()].map((host) => host.close()));
+        const alive = ends.flatMap((end) => (end.status === 'rejected' ? [notDestroyed(end.reason)] : []));
+        await unlock();
+        if (alive.length > 0 && !force) throw new TuttiError(alive, exitCodes.failed);
+        await rm(stateFolder, { recursive: true, force: true });
+        // Other assemblies beside this one may keep theirs there.
+        if (basename(dirname(stateFolder)) === '.tutti') await rmdir(dirname(stateFolder)).catch(() => {});
+      },
+    };
+  } catch (failure) {
+    await unlock();
+    throw failure;
+  }
+}
+
+function notDestroyed(reason: unknown): Diagnostic {
+  return error('NOT_DESTROYED', 'A host keeps what it has', `${(reason as Error).message}. The other hosts are cleared. "tutti destroy" again when it can be reached, or "tutti destroy --force" when it is gone for good.`);
 }
 
 /** What the journal of an assembly says, read without its lock and without its file: the types come back without actions. */

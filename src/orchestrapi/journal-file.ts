@@ -30,11 +30,7 @@ export interface JournalFile<R extends Line> {
  * @example const journal: Journal = await openJournal('.tutti/diet/journal.jsonl')
  */
 export async function openJournal<R extends Line>(path: string): Promise<JournalFile<R>> {
-  const unlock = await inOurWords(path, async () => {
-    await mkdir(dirname(path), { recursive: true });
-    return takeLock(`${path}.lock`);
-  });
-  if (typeof unlock !== 'function') throw locked(path, unlock);
+  const unlock = await lockJournal(path);
   let file: FileHandle | undefined;
   try {
     const bytes = await contentOf(path);
@@ -48,6 +44,16 @@ export async function openJournal<R extends Line>(path: string): Promise<Journal
     await unlock();
     throw failure;
   }
+}
+
+/** Takes the lock of a journal without reading it; the result gives it back. @throws TuttiError JOURNAL_LOCKED, JOURNAL_UNWRITABLE */
+export async function lockJournal(path: string): Promise<() => Promise<void>> {
+  const unlock = await inOurWords(path, async () => {
+    await mkdir(dirname(path), { recursive: true });
+    return takeLock(`${path}.lock`);
+  });
+  if (typeof unlock !== 'function') throw locked(path, unlock);
+  return unlock;
 }
 
 /** The records of a journal, whoever holds its lock; a record that is being written is left out. @throws TuttiError JOURNAL_CORRUPT, JOURNAL_FOREIGN; ENOENT */

@@ -7,9 +7,10 @@ export const destroy: AddCommand = (root, io) => {
   root.command('destroy')
     .description('end every process of the assembly and remove what it left: on its hosts, journal and logs')
     .argument('<file>', 'assembly file')
+    .option('--force', 'forget hosts that cannot be reached')
     .option('--dry-run', 'say what would be removed')
     .option('--json', 'one JSON object')
-    .action(async (file: string, options: { dryRun?: boolean; json?: boolean }) => {
+    .action(async (file: string, options: { dryRun?: boolean; force?: boolean; json?: boolean }) => {
       const stateFolder = stateFolderOf(file);
       const say = (text: string, data: object) => io.out(options.json ? JSON.stringify(data) : text);
       if (!existsSync(stateFolder)) return say(`Nothing to destroy: there is no ${stateFolder}.`, { destroyed: false });
@@ -19,7 +20,7 @@ export const destroy: AddCommand = (root, io) => {
         await end(false);
         return say(`Would end the processes on ${hosts.join(', ')} and remove ${stateFolder}.`, { destroyed: false, hosts, stateFolder });
       }
-      await end(true);
+      await end(true, { force: options.force ?? false });
       say(`Destroyed: no process of it is left on ${hosts.join(', ')}; ${stateFolder} is removed.`, { destroyed: true, hosts, stateFolder });
     });
 };

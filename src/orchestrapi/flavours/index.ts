@@ -14,7 +14,7 @@ export type Flavour = (typeof flavours)[number];
  * The machines that the roles of an assembly are bound to. It is kept beside the journal, so that every later command finds them without being told again, also
  * on another machine to which the state folder was moved.
  */
-export type Binding = { readonly flavour: 'local' } | { readonly flavour: 'ssh' | 'testbed'; readonly machines: Readonly<Record<string, Machine>> };
+export type Binding = { readonly flavour: 'local'; readonly roles: readonly string[] } | { readonly flavour: 'ssh' | 'testbed'; readonly machines: Readonly<Record<string, Machine>> };
 
 /** What the command line says of hosts. */
 export interface FlavourChoice {
@@ -31,9 +31,9 @@ const bindingPath = (stateFolder: string): string => join(stateFolder, 'hosts.js
  * @throws TuttiError HOSTS_INVALID when the hosts file does not say where every role is, HOSTS_MISSING when a flavour needs one
  */
 export async function bind(roles: readonly string[], { flavour, hosts }: FlavourChoice, stateFolder: string): Promise<Binding> {
-  if (flavour === undefined && hosts === undefined) return (await recordedBinding(stateFolder)) ?? { flavour: 'local' };
+  if (flavour === undefined && hosts === undefined) return refreshed(roles, (await recordedBinding(stateFolder)) ?? { flavour: 'local', roles });
   const name = flavour ?? 'ssh';
-  if (name === 'local') return { flavour: 'local' };
+  if (name === 'local') return { flavour: 'local', roles };
   if (hosts === undefined) {
     const what = name === 'ssh' ? '--hosts FILE, which says "role: machine" a line' : '--hosts FOLDER, in which the test bed is up';
     throw new TuttiError(error('HOSTS_MISSING', 'Which machines?', `The flavour "${name}" needs ${what}.`), exitCodes.usage);
@@ -50,6 +50,11 @@ export async function bind(roles: readonly string[], { flavour, hosts }: Flavour
   }
 }
 
+/** The file may have got more roles since. */
+function refreshed(roles: readonly string[], binding: Binding): Binding {
+  return binding.flavour === 'local' ? { ...binding, roles: [...new Set([...binding.roles, ...roles])] } : binding;
+}
+
 async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
@@ -58,8 +63,8 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** The binding of the last command that conducted; undefined when there was none. */
-async function recordedBinding(stateFolder: string): Promise<Binding | undefined> {
+/** The binding of the last command that conducted; undefined when there was none. @throws TuttiError HOSTS_INVALID */
+export async function recordedBinding(stateFolder: string): Promise<Binding | undefined> {
   try {
     return JSON.parse(await readFile(bindingPath(stateFolder), 'utf8')) as Binding;
   } catch (cause) {
@@ -74,6 +79,11 @@ export async function recordBinding(binding: Binding, stateFolder: string): Prom
   await mkdir(stateFolder, { recursive: true });
   await writeFile(`${path}.new`, `${JSON.stringify(binding, null, 1)}\n`, { mode: 0o600 });
   await rename(`${path}.new`, path);
+}
+
+/** Every role that a binding has a machine for. */
+export function rolesOf(binding: Binding): readonly string[] {
+  return binding.flavour === 'local' ? binding.roles : Object.keys(binding.machines);
 }
 
 /** The hosts of the roles, not connected to yet. `local` is always there: the controller's own machine. @throws TuttiError HOSTS_INVALID for a role that has no machine */
