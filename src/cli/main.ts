@@ -10,6 +10,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   const root = new Command('tutti')
     .description('Orchestrates the life cycles of distributed software: everybody plays, at once.')
     .version(version)
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: () => {} })
     .showSuggestionAfterError(true)

@@ -3,8 +3,10 @@ import type { ExitCode } from '../../diagnostic.ts';
 import type { Io } from '../io.ts';
 import { abort } from './abort.ts';
 import { check } from './check.ts';
+import { connect } from './connect.ts';
 import { destroy } from './destroy.ts';
 import { graph } from './graph.ts';
+import { hosts } from './hosts.ts';
 import { init } from './init.ts';
 import { logs } from './logs.ts';
 import { push } from './push.ts';
@@ -21,4 +23,4 @@ import { types } from './types.ts';
 export type AddCommand = (root: Command, io: Io, exit: (code: ExitCode) => void) => void;
 
 /** The commands, in the order of `tutti --help`. A new one is a file and a line here. */
-export const commands: readonly AddCommand[] = [init, types, check, graph, simulateCommand, runCommand, push, status, logs, resume, retry, skip, abort, trace, destroy];
+export const commands: readonly AddCommand[] = [init, types, check, graph, simulateCommand, runCommand, push, status, logs, hosts, connect, resume, retry, skip, abort, trace, destroy];

@@ -3,7 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
 import type { Host } from '../host.ts';
 import { localHost } from '../local.ts';
-import { localFlavour } from './local.ts';
+import { quote } from '../quote.ts';
+import { folderOf, localFlavour } from './local.ts';
 import type { Machine } from './ssh.ts';
 
 /** Where hosts come from, by name; a new one is a line here and in `bind`. */
@@ -84,6 +85,22 @@ export async function recordBinding(binding: Binding, stateFolder: string): Prom
 /** Every role that a binding has a machine for. */
 export function rolesOf(binding: Binding): readonly string[] {
   return binding.flavour === 'local' ? binding.roles : Object.keys(binding.machines);
+}
+
+/**
+ * The argument vector that opens a terminal on a host, in its work folder, or runs a command there.
+ * @example await shellOn(binding, 'head', [], stateFolder) // ['ssh', '-t', …, 'n1', "exec /bin/sh -c '…'"]
+ */
+export async function shellOn(binding: Binding, role: string, command: readonly string[], stateFolder: string): Promise<readonly [string, ...string[]]> {
+  const within = (folder: string): string => {
+    const act = command.length > 0 ? `exec ${command.map(quote).join(' ')}` : 'exec "${SHELL:-/bin/sh}" -i';
+    return `mkdir -p ${quote(folder)} && cd ${quote(folder)} && ${act}`;
+  };
+  if (binding.flavour === 'local' || role === 'local') return ['/bin/sh', '-c', within(join(stateFolder, 'hosts', folderOf(role)))];
+  const { remoteWorkFolder } = await import('./ssh.ts');
+  const { sshArguments } = await import('../ssh-config.ts');
+  const { workFolder, ...target } = binding.machines[role]!;
+  return ['ssh', ...(command.length > 0 ? [] : ['-t']), ...sshArguments(target), target.destination, `exec /bin/sh -c ${quote(within(workFolder ?? join(await remoteWorkFolder(stateFolder), folderOf(role))))}`];
 }
 
 /** The hosts of the roles, not connected to yet. `local` is always there: the controller's own machine. @throws TuttiError HOSTS_INVALID for a role that has no machine */
