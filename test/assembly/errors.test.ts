@@ -8,7 +8,9 @@ const sources = readdirSync(new URL('src/', root), { recursive: true, encoding: 
 function codesOf(text: string): [string, string | undefined][] {
   const calls = [...text.matchAll(/(?<![#.\w])(error|warning|note|report)\(\s*(?:reading,\s*|scope\.reading,\s*)?'([A-Z][A-Z0-9_]+)'/g)].map((match): [string, string] => [match[2]!, match[1] === 'report' ? 'error' : match[1]!]);
   const literals = [...text.matchAll(/\bcode: '([A-Z][A-Z0-9_]+)', severity: '(\w+)'/g)].map((match): [string, string] => [match[1]!, match[2]!]);
-  return [...calls, ...literals];
+  // A rule of the catalogue: what it finds is an error.
+  const rules = [...text.matchAll(/\bcode: '([A-Z][A-Z0-9_]+)', summary: /g)].map((match): [string, string] => [match[1]!, 'error']);
+  return [...calls, ...literals, ...rules];
 }
 
 const said = new Map<string, Set<string>>();
