@@ -9,7 +9,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   'diagnostic.ts': [],
   components: ['diagnostic.ts', 'xstate', 'type orchestrapi/host.ts'],
   assembly: ['diagnostic.ts', 'components', 'xstate', 'yaml', 'zod', 'type orchestrapi/host.ts'],
-  orchestrapi: ['diagnostic.ts', 'node:', 'ssh2'],
+  orchestrapi: ['diagnostic.ts', 'node:', 'ssh2', 'yaml'],
   view: ['diagnostic.ts', 'components', 'assembly', '@dagrejs/dagre', 'string-width', 'node:util'],
   'session.ts': ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'node:'],
   cli: ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'view', 'session.ts', 'commander', 'node:', '../package.json'],

@@ -352,6 +352,8 @@ tutti_move() { mv -fT -- "$1" "$2"; }
 
 # Listens for the ends of scripts, a line each, until standard input ends.
 tutti_watch() {
+  # Where nothing was started, or all is destroyed, nothing will end.
+  [ -d "$tutti_work/scripts" ] || { tutti_header nothing; return; }
   tutti_why=$(umask 077; LC_ALL=C; export LC_ALL; { mkdir -p -- "$tutti_work/.watch" && cd -- "$tutti_work/.watch" && mkfifo "$tutti_id"; } 2>&1) || { tutti_header blocked; printf %s "$tutti_why"; return; }
   cd -- "$tutti_work/.watch"
   exec 5<>"$tutti_id" 6<&0

@@ -31,6 +31,8 @@ interface Link {
 
 /** What is not used for so long is closed: shells beyond the first of a connection, connections beyond the first of a host. */
 const idleMs = 10_000;
+/** The same for all of a host that was closed. */
+const closedIdleMs = 500;
 /** A host that was never reached gets as long for what may pass, such as an sshd that is asked by too many at once. */
 const firstPatienceMs = 5_000;
 
@@ -44,23 +46,30 @@ export class ShellPool {
   #connecting: Promise<Link> | undefined;
   #waiting: (() => void)[] = [];
   #wasReached = false;
+  #wasClosed = false;
   #closing = new AbortController();
 
   constructor(options: PoolOptions) {
     this.#options = options;
   }
 
+  /** Aborted by the next close: who asked before it gets nothing after it, and nothing is opened for him. */
+  get life(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   /**
    * @param kind `reusable`: a standing one; `fresh`: one that will be used up; `urgent`: beyond our own limit, to end what occupies the others
    * @throws HostError UNREACHABLE | REFUSED
    */
-  async lease(kind: 'reusable' | 'fresh' | 'urgent' = 'reusable'): Promise<Lease> {
+  async lease(kind: 'reusable' | 'fresh' | 'urgent' = 'reusable', signal: AbortSignal = this.life): Promise<Lease> {
     for (;;) {
+      if (signal.aborted) throw this.#closed();
       const idle = kind === 'fresh' ? undefined : this.#takeIdle();
       if (idle) return this.#leaseOf(idle.link, idle.shell);
       const link = [...this.#links].find((one) => one.open < one.limit + (kind === 'urgent' ? 4 : 0));
       if (link) {
-        const shell = await this.#open(link);
+        const shell = await this.#open(link).catch((failed: unknown) => { throw signal.aborted ? this.#closed() : failed; });
         if (shell) return this.#leaseOf(link, shell);
         continue;
       }
@@ -69,11 +78,12 @@ export class ShellPool {
         if (kind === 'fresh') this.#closeIdle();
         await new Promise<void>((resolve) => this.#waiting.push(resolve));
       }
-      if (this.#closing.signal.aborted) throw this.#closed();
     }
   }
 
+  /** Closes everything. What is asked for later opens it again, until that is not used any more. */
   close(): void {
+    this.#wasClosed = true;
     this.#closing.abort();
     this.#closing = new AbortController();
     for (const { client, tidy } of this.#links) {
@@ -109,7 +119,7 @@ export class ShellPool {
         isOut = false;
         if (how === 'reusable' && !shell.isClosed && this.#links.has(link)) link.idle.push(shell);
         else shell.close();
-        link.tidy ??= setTimeout(() => this.#tidyUp(link), idleMs).unref();
+        link.tidy ??= setTimeout(() => this.#tidyUp(link), this.#wasClosed ? closedIdleMs : idleMs).unref();
         this.#wake();
       },
     };
@@ -119,7 +129,7 @@ export class ShellPool {
     link.tidy = undefined;
     const isFirst = this.#links.values().next().value === link;
     const isUnused = link.idle.length === link.open;
-    if (isUnused && !isFirst) return void link.client.end();
+    if (isUnused && (!isFirst || this.#wasClosed)) return void link.client.end();
     for (const shell of link.idle.splice(0, link.idle.length - (isFirst ? 1 : 0))) shell.close();
   }
 

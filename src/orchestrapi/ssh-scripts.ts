@@ -74,8 +74,9 @@ export class SshScripts {
     if (header === 'blocked') throw this.#far.said(`the script "${id}" cannot be forgotten`, out.toString());
   }
 
-  stopListening(): void {
-    this.#watch.close();
+  /** Waits end with an error. */
+  close(): void {
+    this.#watch.close(this.#far.error('UNREACHABLE', 'its connection was closed'));
   }
 
   async #look(functions: string, options?: CallOptions): Promise<ScriptStatus> {

@@ -11,6 +11,7 @@ const deafMs = 100;
 interface Waiter {
   readonly id: string;
   readonly wake: () => void;
+  readonly fail: (why: Error) => void;
 }
 
 /**
@@ -49,8 +50,9 @@ export class SshWatch {
    */
   async changeOf(id: string, signal?: AbortSignal): Promise<{ readonly promise: Promise<void>; readonly isExpected: boolean; close(): void }> {
     const isExpected = this.#expected.delete(id);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const waiter: Waiter = { id, wake: resolve };
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    promise.catch(() => {});
+    const waiter: Waiter = { id, wake: resolve, fail: reject };
     this.#waiters.add(waiter);
     if (signal?.aborted) resolve();
     signal?.addEventListener('abort', waiter.wake, { once: true });
@@ -71,14 +73,15 @@ export class SshWatch {
     return { promise, isExpected, close };
   }
 
-  close(): void {
+  /** Whoever waits is told why he no longer does. */
+  close(why: Error): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#lease?.release('used');
     this.#lease = undefined;
     this.#listening = undefined;
     this.#forgetWhatWasHeard();
-    this.#wakeAll();
+    for (const waiter of this.#waiters) waiter.fail(why);
   }
 
   /** Resolves when the far side listens. */
@@ -89,8 +92,8 @@ export class SshWatch {
     let rest = '';
     lease.shell.exchange('tutti_watch', {
       onHeader: (header) => {
-        this.#isDeaf = header !== 'listening';
-        if (!this.#isDeaf && this.#lease === lease) this.#token = lease;
+        this.#isDeaf = header === 'blocked';
+        if (header === 'listening' && this.#lease === lease) this.#token = lease;
         resolve();
       },
       onOut: (bytes) => {

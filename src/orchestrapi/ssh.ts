@@ -145,20 +145,20 @@ class SshHost implements Host, FarSide {
   }
 
   async destroy(): Promise<void> {
-    this.#scripts.stopListening();
     const { header, out } = await this.call('tutti_destroy', { takesMs: 120_000 });
     if (header === 'blocked') throw this.said(`the work folder ${this.workFolder} cannot be removed`, out.toString());
   }
 
   async close(): Promise<void> {
-    this.#scripts.stopListening();
+    this.#scripts.close();
     this.#pool.close();
   }
 
   async call(functions: string, { takesMs = 0, isUrgent = false }: CallOptions = {}): Promise<Called> {
     let lostAt: number | undefined;
+    const { life } = this.#pool;
     for (;;) {
-      const lease = await this.#pool.lease(isUrgent ? 'urgent' : 'reusable');
+      const lease = await this.#pool.lease(isUrgent ? 'urgent' : 'reusable', life);
       const { shell } = lease;
       const timer = setTimeout(() => shell.close(), callMs + takesMs);
       const [out, err]: [Buffer[], Buffer[]] = [[], []];

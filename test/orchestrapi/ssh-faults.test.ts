@@ -300,15 +300,22 @@ onTestBed('ssh, as it fails and as it is reached', 4, (bed) => {
     });
   });
 
-  test('nothing of ours is left on a host when its host is closed', async () => {
+  test('nothing of ours is left on a host when its host is closed; who waits is told', async () => {
+    const ours = async (): Promise<string> => (await bed().inside('h3', 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " " | grep -c "[t]utti-shell" || true')).trim();
     const host = reach({ name: 'h3', destination: 'h3' });
     await host.start({ id: 's', command: ['sleep', '1000'] });
-    const end = host.wait('s');
-    end.catch(() => {});
+    const [one, other] = [host.wait('s'), host.wait('s')];
     await Promise.all(Array.from({ length: 6 }, () => host.run(['true'])));
+    expect(await ours()).not.toBe('0');
     await host.destroy();
+    for (const end of await Promise.all([one, other])) expect(['ended', 'absent']).toContain(end.kind);
+    expect(await bed().inside('h3', `ls -d ${host.workFolder} 2>&1 || true`)).toContain('No such file');
+    await host.start({ id: 's', command: ['sleep', '1000'] });
+    const end = host.wait('s');
     await host.close();
-    await until('no shell of ours is left', async () => (await bed().inside('h3', 'pgrep -c -f "[t]utti-" || true')).trim() === '0');
+    await expect(end).rejects.toMatchObject({ code: 'UNREACHABLE', message: expect.stringContaining('closed') });
+    await until('no shell of ours is left', async () => (await ours()) === '0');
+    await host.destroy();
   });
 });
 
