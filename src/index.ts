@@ -42,7 +42,9 @@ export { simulate, type Prediction, type Simulation } from './assembly/simulate.
 export { waitsOf, type Wait } from './assembly/waits.ts';
 export { traceOf, type Trace } from './assembly/trace.ts';
 // Conducting a run.
-export { loadAssembly, Session, stateFolderOf, type SessionOptions } from './session.ts';
+export { stateFolderOf } from './session/folder.ts';
+export { loadAssembly } from './session/load.ts';
+export { Session, type SessionOptions } from './session/session.ts';
 export type { Clock, EngineEnd } from './assembly/engine.ts';
 export { memoryJournal, type Journal, type JournalRecord, type TimedHappening } from './assembly/journal.ts';
 // Hosts.

@@ -11,9 +11,9 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   assembly: ['diagnostic.ts', 'components', 'xstate', 'yaml', 'zod', 'type orchestrapi/host.ts'],
   orchestrapi: ['diagnostic.ts', 'node:', 'ssh2', 'yaml'],
   view: ['diagnostic.ts', 'components', 'assembly', '@dagrejs/dagre', 'string-width', 'node:util'],
-  'session.ts': ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'node:'],
-  cli: ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'view', 'session.ts', 'commander', 'node:', '../package.json'],
-  'index.ts': ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'view', 'session.ts'],
+  session: ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'node:'],
+  cli: ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'view', 'session', 'commander', 'node:', '../package.json'],
+  'index.ts': ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'view', 'session'],
 };
 
 /** What only the shell may do: hosts, clock, journal and log are arguments. */

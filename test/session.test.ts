@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Assembly } from '../src/assembly/model.ts';
-import { journalPath, loadAssembly, openForDestruction, Session, stateFolderOf } from '../src/session.ts';
+import { openForDestruction } from '../src/session/destroy.ts';
+import { journalPath, stateFolderOf } from '../src/session/folder.ts';
+import { loadAssembly } from '../src/session/load.ts';
+import { Session } from '../src/session/session.ts';
 
 const text = `
 assembly: one

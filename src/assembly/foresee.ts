@@ -2,7 +2,7 @@ import { checkProgram, expandCalls } from './check.ts';
 import { warning, type Diagnostic } from '../diagnostic.ts';
 import type { Assembly, Program } from './model.ts';
 import { simulate, type Simulation } from './simulate.ts';
-import { restore, snapshot, type AssemblySnapshot, type AssemblyState } from './state.ts';
+import { restore, situationOf, snapshot, type AssemblySnapshot, type AssemblyState } from './state.ts';
 import { createAssembly } from './step.ts';
 import type { Wait } from './waits.ts';
 
@@ -12,14 +12,6 @@ export interface Foreseen {
   /** The program after which it was played; undefined: from the beginning. */
   readonly after: string | undefined;
   readonly simulation: Simulation;
-}
-
-/** What a state is made of, for checking a program against it (I7). */
-export function situationOf(state: AssemblyState) {
-  return {
-    components: new Map([...state.members.values()].map((m) => [m.spec.name, m.spec.type])),
-    connections: [...state.connections()],
-  };
 }
 
 /**

@@ -369,6 +369,14 @@ export function dataFor(member: Member, transition: string): Readonly<Record<str
   return dataUsePorts.length === 0 ? noData : Object.fromEntries(dataUsePorts.map((p) => [p.name, valueOf(endOf(member.dataUses, p.name)!)]));
 }
 
+/** What a program finds, for checking it (I7): the components by type, and their connections. */
+export function situationOf(state: AssemblyState) {
+  return {
+    components: new Map([...state.members.values()].map((m) => [m.spec.name, m.spec.type])),
+    connections: [...state.connections()],
+  };
+}
+
 // ---- plain data -------------------------------------------------------------------------------
 
 /** An assembly's state as JSON. */

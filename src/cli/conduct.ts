@@ -3,9 +3,12 @@ import type { EngineEnd } from '../assembly/engine.ts';
 import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly } from '../assembly/model.ts';
 import { waitsOf } from '../assembly/waits.ts';
-import { error, exitCodes, render, TuttiError, type ExitCode } from '../diagnostic.ts';
+import { exitCodes, TuttiError, type ExitCode } from '../diagnostic.ts';
 import { flavours, type Flavour } from '../orchestrapi/flavours/index.ts';
-import { loadAssembly, logPath, presentIn, problemsOf, Session, stateFolderOf } from '../session.ts';
+import { logPath, stateFolderOf } from '../session/folder.ts';
+import { loadAssembly, problemsOf } from '../session/load.ts';
+import { presentIn } from '../session/recorded.ts';
+import { Session } from '../session/session.ts';
 import { explain } from '../view/waits.ts';
 import type { Io } from './io.ts';
 import { watch, type ViewMode } from './watch.ts';
@@ -90,13 +93,3 @@ function conclude(io: Io, session: Session, end: EngineEnd, file: string, mode: 
     default: return end satisfies never;
   }
 }
-
-/** Prints diagnostics: rendered on standard error, or one JSON object each on standard output. */
-export function printDiagnostics(io: Io, diagnostics: readonly Parameters<typeof render>[0][], json: boolean): void {
-  for (const d of diagnostics) {
-    if (json) io.out(JSON.stringify(d));
-    else io.err(render(d));
-  }
-}
-
-export const usageError = (summary: string, detail: string): TuttiError => new TuttiError(error('USAGE', summary, detail), exitCodes.usage);

@@ -1,6 +1,6 @@
 import type { AssemblyState } from '../assembly/state.ts';
 import { error, exitCodes, TuttiError } from '../diagnostic.ts';
-import { failedTransitions } from '../session.ts';
+import { failedTransitions } from '../session/recorded.ts';
 
 /** The failed transitions that `which` names (a component, component.transition, or all). @throws TuttiError NOTHING_FAILED */
 export function chosenFailures(state: AssemblyState, which: string | undefined): { component: string; transition: string }[] {

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { error, exitCodes, TuttiError, type ExitCode } from '../diagnostic.ts';
 import { commands } from './commands/index.ts';
-import { printDiagnostics } from './conduct.ts';
+import { printDiagnostics } from './diagnostics.ts';
 import { terminal, type Io } from './io.ts';
 
 /** Runs one command line and gives its exit code; nothing is printed but through `io`. */
@@ -15,7 +15,9 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: () => {} })
     .showSuggestionAfterError(true)
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 usage, 3 invalid file, 4 deadlock, 130 interrupted.');
-  for (const add of commands) add(root, io, (result) => (code = result));
+  // Without a command that there is, all are needed: for the help, and for "did you mean".
+  const wanted = commands[argv[0] ?? ''];
+  for (const load of wanted ? [wanted] : Object.values(commands)) (await load())(root, io, (result) => (code = result));
   const json = argv.includes('--json');
   try {
     await root.parseAsync([...argv], { from: 'user' });

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { checkProgram, expandCalls } from '../assembly/check.ts';
-import { situationOf } from '../assembly/foresee.ts';
 import type { Assembly, Program } from '../assembly/model.ts';
 import { instructionsOf } from '../assembly/program.ts';
 import { declared, simulate, type Simulation } from '../assembly/simulate.ts';
-import type { AssemblyState } from '../assembly/state.ts';
+import { situationOf, type AssemblyState } from '../assembly/state.ts';
 import { createAssembly } from '../assembly/step.ts';
 import { traceOf } from '../assembly/trace.ts';
 import { exitCodes, TuttiError, type ExitCode } from '../diagnostic.ts';
-import { journalPath, readRecorded, recordedState, stateFolderOf } from '../session.ts';
+import { journalPath, stateFolderOf } from '../session/folder.ts';
+import { readRecorded, recordedState } from '../session/recorded.ts';
 import { explain } from '../view/waits.ts';
 import { duration } from '../view/time.ts';
 import { programOf } from './commands/run.ts';

@@ -1,7 +1,8 @@
 import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef } from '../assembly/model.ts';
 import { waitsOf } from '../assembly/waits.ts';
-import { realClock, type Session } from '../session.ts';
+import { type Session } from '../session/session.ts';
+import { realClock } from '../session/stage.ts';
 import { jsonLine, lineTeller } from '../view/lines.ts';
 import { LiveView } from '../view/live.ts';
 import { LiveState } from '../view/live-model.ts';

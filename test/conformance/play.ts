@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import { check, checkProgram, expandCalls } from '../../src/assembly/check.ts';
-import { situationOf } from '../../src/assembly/foresee.ts';
+import { situationOf } from '../../src/assembly/state.ts';
 import type { ActionRef } from '../../src/assembly/model.ts';
 import { parseAssemblyValue } from '../../src/assembly/parse.ts';
 import { simulate, type Prediction } from '../../src/assembly/simulate.ts';

@@ -19,7 +19,9 @@ import type { Journal, JournalRecord } from '../../src/assembly/journal.ts';
 import { localFlavour } from '../../src/orchestrapi/flavours/local.ts';
 import type { Host } from '../../src/orchestrapi/host.ts';
 import { openJournal } from '../../src/orchestrapi/journal-file.ts';
-import { journalPath, loadAssembly, Session, stateFolderOf } from '../../src/session.ts';
+import { journalPath, stateFolderOf } from '../../src/session/folder.ts';
+import { loadAssembly } from '../../src/session/load.ts';
+import { Session } from '../../src/session/session.ts';
 
 const [file = '', death = '', nthText = '', ...story] = process.argv.slice(2);
 const nth = Number(nthText);

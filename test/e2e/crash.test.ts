@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { snapshot } from '../../src/assembly/state.ts';
-import { readRecorded } from '../../src/session.ts';
+import { readRecorded } from '../../src/session/recorded.ts';
 import { bin, omniOrb, Playground, until, witnesses } from './playground.ts';
 
 /*

@@ -7,7 +7,8 @@ import type { Happening } from '../../src/assembly/model.ts';
 import { localHost } from '../../src/orchestrapi/local.ts';
 import { createOrchestrapi } from '../../src/orchestrapi/orchestrapi.ts';
 import { transfers } from '../../src/orchestrapi/transfers.ts';
-import { loadAssembly, Session } from '../../src/session.ts';
+import { loadAssembly } from '../../src/session/load.ts';
+import { Session } from '../../src/session/session.ts';
 import { components, omniOrb, Playground, until, withoutOmniOrb, witnesses, type Component } from './playground.ts';
 
 /*

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import type { JournalRecord } from '../../src/assembly/journal.ts';
 import type { AssemblySnapshot } from '../../src/assembly/state.ts';
 import { parseIdentity } from '../../src/orchestrapi/script.ts';
-import { openForDestruction } from '../../src/session.ts';
+import { openForDestruction } from '../../src/session/destroy.ts';
 import { doubleFolder, folderOnPath } from '../doubles/diet-stage.ts';
 
 /*

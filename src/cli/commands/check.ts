@@ -1,8 +1,8 @@
 import { foresee } from '../../assembly/foresee.ts';
 import { exitCodes } from '../../diagnostic.ts';
-import { loadAssembly, problemsOf } from '../../session.ts';
+import { loadAssembly, problemsOf } from '../../session/load.ts';
 import { explain } from '../../view/waits.ts';
-import { printDiagnostics } from '../conduct.ts';
+import { printDiagnostics } from '../diagnostics.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti check FILE` */

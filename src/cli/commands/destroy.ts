@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
-import { loadAssembly, openForDestruction, stateFolderOf } from '../../session.ts';
+import { openForDestruction } from '../../session/destroy.ts';
+import { stateFolderOf } from '../../session/folder.ts';
+import { loadAssembly } from '../../session/load.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti destroy FILE` */

@@ -1,4 +1,5 @@
-import { readRecorded, stateFolderOf } from '../../session.ts';
+import { stateFolderOf } from '../../session/folder.ts';
+import { readRecorded } from '../../session/recorded.ts';
 import { recordedBinding, type Binding } from '../../orchestrapi/flavours/index.ts';
 import { padEnd } from '../../view/text.ts';
 import type { AddCommand } from './index.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
-import { stateFolderOf } from '../../session.ts';
+import { stateFolderOf } from '../../session/folder.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti logs FILE [COMPONENT[.TRANSITION]]` */

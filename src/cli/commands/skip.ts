@@ -1,5 +1,6 @@
 import type { Value } from '../../components/model.ts';
-import { conduct, conducting, usageError, type ConductOptions } from '../conduct.ts';
+import { conduct, conducting, type ConductOptions } from '../conduct.ts';
+import { usageError } from '../diagnostics.ts';
 import { chosenFailures } from '../failures.ts';
 import type { AddCommand } from './index.ts';
 

@@ -1,6 +1,7 @@
 import { waitsOf } from '../../assembly/waits.ts';
 import { snapshot } from '../../assembly/state.ts';
-import { readRecorded, stateFolderOf } from '../../session.ts';
+import { stateFolderOf } from '../../session/folder.ts';
+import { readRecorded } from '../../session/recorded.ts';
 import { statusTable } from '../../view/status.ts';
 import { explain } from '../../view/waits.ts';
 import type { AddCommand } from './index.ts';

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { sinceLastProgram, traceOf } from '../../assembly/trace.ts';
-import { readRecorded, stateFolderOf } from '../../session.ts';
+import { stateFolderOf } from '../../session/folder.ts';
+import { readRecorded } from '../../session/recorded.ts';
 import { ganttSvg } from '../../view/gantt.ts';
 import { traceToChrome, traceToCsv, traceToJson } from '../../view/trace-export.ts';
 import type { AddCommand } from './index.ts';

@@ -1,7 +1,7 @@
 import { catalogue } from '../../components/catalogue/index.ts';
 import type { ComponentType } from '../../components/model.ts';
 import { didYouMean, error, TuttiError } from '../../diagnostic.ts';
-import { plainNet } from '../../session.ts';
+import { plainNet } from '../../session/recorded.ts';
 import { requireAssembly } from '../conduct.ts';
 import type { AddCommand } from './index.ts';
 

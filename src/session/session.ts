@@ -1,0 +1,222 @@
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkProgram, expandCalls } from '../assembly/check.ts';
+import { actionKey, Engine, fold, inFlight, type Clock, type EngineEnd } from '../assembly/engine.ts';
+import type { Journal, JournalRecord, TimedHappening } from '../assembly/journal.ts';
+import type { ActionRef, Assembly, Event, Instruction, Program } from '../assembly/model.ts';
+import { performer, prober, type PerformOptions } from '../assembly/perform.ts';
+import { Probes } from '../assembly/probes.ts';
+import { conductor, diverged, portRef, type ProgramModule } from '../assembly/program.ts';
+import { situationOf, type AssemblyState } from '../assembly/state.ts';
+import { error, exitCodes, TuttiError } from '../diagnostic.ts';
+import { failureOf } from '../orchestrapi/failure.ts';
+import { bind, openHosts, recordBinding, type FlavourChoice } from '../orchestrapi/flavours/index.ts';
+import type { Host } from '../orchestrapi/host.ts';
+import { openJournal } from '../orchestrapi/journal-file.ts';
+import { cleanSteps } from '../orchestrapi/orchestrapi.ts';
+import { journalPath, logPath } from './folder.ts';
+import { firstRecord, stateOf } from './recorded.ts';
+import { hostOf, orchestrapiOf, realClock } from './stage.ts';
+
+export interface SessionOptions {
+  readonly assembly: Assembly;
+  readonly stateFolder: string;
+  /** Default: as `flavour` binds them. */
+  readonly hosts?: ReadonlyMap<string, Host>;
+  /** Default: as the last time, and the first time each role is a folder of this machine. */
+  readonly flavour?: FlavourChoice;
+  /** Default: the journal file in the state folder. */
+  readonly journal?: Journal;
+  readonly clock?: Clock;
+  readonly onHappenings?: (happenings: readonly TimedHappening[]) => void;
+  readonly onWarning?: (action: ActionRef, text: string) => void;
+  /** From the end of one round of probes to the next; default 10,000. */
+  readonly probeEveryMs?: number;
+}
+
+/** An assembly with its journal open and its engine ready: one controller, until `close`. */
+export class Session {
+  readonly assembly: Assembly;
+  readonly stateFolder: string;
+  readonly engine: Engine;
+  readonly hosts: ReadonlyMap<string, Host>;
+  /** Whether the journal was there already. */
+  readonly existed: boolean;
+  readonly #journal: Journal;
+  readonly #begun: ReadonlySet<string>;
+  readonly #probes: Probes;
+  readonly #cleaning: ReadonlySet<Promise<void>>;
+
+  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; existed: boolean; begun: ReadonlySet<string>; probes: Probes; cleaning: ReadonlySet<Promise<void>> }) {
+    this.assembly = options.assembly;
+    this.stateFolder = options.stateFolder;
+    this.engine = options.engine;
+    this.hosts = options.hosts;
+    this.existed = options.existed;
+    this.#journal = options.journal;
+    this.#begun = options.begun;
+    this.#probes = options.probes;
+    this.#cleaning = options.cleaning;
+  }
+
+  /** Opens the journal (or begins one), folds it, and makes the engine ready; nothing runs yet. @throws TuttiError JOURNAL_LOCKED, JOURNAL_CORRUPT, ASSEMBLY_CHANGED */
+  static async open(options: SessionOptions): Promise<Session> {
+    const { assembly, stateFolder, clock = realClock } = options;
+    await mkdir(stateFolder, { recursive: true });
+    const journal = options.journal ?? (await openJournal<JournalRecord>(journalPath(stateFolder)));
+    try {
+      const existed = journal.records.length > 0;
+      if (!existed) await journal.append(firstRecord(assembly, clock.now()));
+      const records: readonly JournalRecord[] = existed ? journal.records : [firstRecord(assembly, clock.now())];
+      const { state, begun } = fold(records, (first) => stateOf(first, assembly));
+      const hosts = options.hosts ?? (await boundHosts(assembly.hosts, options.flavour ?? {}, stateFolder));
+      const log = logger(stateFolder);
+      /** Where an action keeps its steps: by its end the component itself may be gone. */
+      const performedOn = new Map<string, Host>();
+      const cleaning = new Set<Promise<void>>();
+      const warn: PerformOptions['warn'] = (action, text) => {
+        log(action, `warning: ${text}`);
+        options.onWarning?.(action, text);
+      };
+      const stage: PerformOptions = { state, clock, failureOf, log, warn, orchestrapi: orchestrapiOf(hosts, assembly) };
+      const perform = performer(stage);
+      const engine = new Engine({
+        state, journal, clock, begun,
+        hasAction: ({ component, transition }) => state.member(component).net.type.transitions[transition]!.action !== undefined,
+        perform: async (action, data, performOptions) => {
+          performedOn.set(actionKey(action), hostOf(hosts, state.member(action.component).spec));
+          log(action, `--- ${performOptions.found ? 'found again' : 'started'} ${new Date(clock.now()).toISOString()} (${actionKey(action)})\n`);
+          return perform(action, data, performOptions);
+        },
+        onHappenings: (happenings) => {
+          for (const { happening } of happenings) {
+            if (happening.kind !== 'ended') continue;
+            const key = actionKey(happening.action);
+            const host = performedOn.get(key);
+            if (host) {
+              const cleaned = cleanSteps(host, key).finally(() => cleaning.delete(cleaned));
+              cleaning.add(cleaned);
+            }
+            performedOn.delete(key);
+          }
+          options.onHappenings?.(happenings);
+        },
+      });
+      const probes = new Probes({ state, clock, probe: prober(stage), tell: (event) => engine.send(event), everyMs: options.probeEveryMs ?? 10_000 });
+      return new Session({ ...options, engine, journal, hosts, existed, begun, probes, cleaning });
+    } catch (failure) {
+      await journal.close();
+      throw failure;
+    }
+  }
+
+  get state(): AssemblyState {
+    return this.engine.state;
+  }
+
+  /** Plays a program of the file from where the assembly stands. @throws TuttiError when it is not valid there (I7) */
+  async play(program: Program): Promise<EngineEnd> {
+    return this.engine.play(program.name, this.#checked(program));
+  }
+
+  /** Plays a program written in TypeScript; one that was interrupted is played again from its beginning, and what was executed resolves at once. */
+  async playModule(name: string, module: ProgramModule): Promise<EngineEnd> {
+    const { engine } = this;
+    const interrupted = engine.state.program;
+    const again = interrupted?.open === true && interrupted.outcome === undefined && interrupted.name === name;
+    if (!again) await engine.send({ kind: 'program', name, instructions: [], open: true });
+    const before = again ? [...interrupted.instructions] : [];
+    let issued = 0;
+    const issue = async (instruction: Instruction): Promise<void> => {
+      for (const one of instruction.kind === 'call' ? expandCalls(this.assembly, { name, instructions: [instruction] }).instructions : [instruction]) {
+        const index = issued++;
+        const recorded = before[index];
+        if (recorded) {
+          if (JSON.stringify({ ...recorded, where: null }) !== JSON.stringify({ ...one, where: null })) throw diverged(index, recorded, one);
+        } else {
+          this.#checked({ name, instructions: [one] }, engine.state.program!.instructions.slice(engine.state.program!.next));
+          await engine.send({ kind: 'instruct', instructions: [one] });
+        }
+        await this.#executed(index);
+      }
+    };
+    const playing = (async () => module.play(conductor(issue, (use, provide) => this.#toConnection(use, provide))))();
+    await Promise.race([playing, engine.ended()]);
+    if (engine.state.program?.outcome === undefined && !engine.isDraining) await engine.send({ kind: 'instruct', instructions: [], close: true });
+    return engine.ended();
+  }
+
+  /** Continues what was interrupted, to the program's end. */
+  async resume(): Promise<EngineEnd> {
+    await this.engine.resume();
+    return this.engine.ended();
+  }
+
+  /** An operator's repair, then the program goes on. @throws TuttiError REFUSED */
+  async repair(events: readonly Event[]): Promise<EngineEnd> {
+    for (const event of events) {
+      try {
+        await this.engine.send(event);
+      } catch (refused) {
+        if (refused instanceof RangeError) throw new TuttiError(error('REFUSED', 'That cannot be done now', `${refused.message}.`), exitCodes.failed);
+        throw refused;
+      }
+    }
+    return this.engine.ended();
+  }
+
+  async close(): Promise<void> {
+    await this.#probes.stop();
+    // Steps that ended are forgotten on their hosts; one that does not answer keeps them, and is not waited for long.
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const forget = realClock.after(5_000, resolve);
+    await Promise.race([Promise.all(this.#cleaning), late]);
+    forget();
+    await this.#journal.close();
+    await Promise.all([...this.hosts.values()].map((host) => host.close()));
+  }
+
+  /** Actions that were due when the operator interrupted and never began: they failed, so that `abort` may take their tokens back. */
+  async dropUnbegun(component?: string): Promise<void> {
+    const outcomes = inFlight(this.state).filter(({ action }) => (component === undefined || action.component === component) && !this.#begun.has(actionKey(action)))
+      .map(({ action }) => ({ action, outcome: { kind: 'failed', final: true, failure: { reason: 'interrupted', message: 'dropped before it began' } } as const }));
+    if (outcomes.length > 0) await this.engine.send({ kind: 'ended', outcomes });
+  }
+
+  #checked(program: Program, before: readonly Instruction[] = []): readonly Instruction[] {
+    const { instructions } = expandCalls(this.assembly, program);
+    const errors = checkProgram(this.assembly, situationOf(this.engine.state), { ...program, instructions: [...before, ...instructions] }).filter((d) => d.severity === 'error');
+    if (errors.length > 0) throw new TuttiError(errors);
+    return instructions;
+  }
+
+  #toConnection(use: string, provide: string) {
+    const a = portRef(use), b = portRef(provide);
+    const kind = this.state.members.get(a.component)?.net.ports.get(a.port)?.kind;
+    return kind === 'provide' || kind === 'data-provide' ? { use: b, provide: a } : { use: a, provide: b };
+  }
+
+  /** Resolves when the instruction of this index was executed. */
+  async #executed(index: number): Promise<void> {
+    while ((this.engine.state.program?.next ?? Infinity) <= index) await this.engine.moved();
+  }
+}
+
+/** The hosts as chosen now or the last time; the choice is kept. @throws TuttiError HOSTS_INVALID, HOSTS_MISSING */
+async function boundHosts(roles: readonly string[], choice: FlavourChoice, stateFolder: string): Promise<Map<string, Host>> {
+  const binding = await bind(roles, choice, stateFolder);
+  await recordBinding(binding, stateFolder);
+  return openHosts(roles, binding, stateFolder);
+}
+
+function logger(stateFolder: string): (action: ActionRef, text: string) => void {
+  mkdirSync(join(stateFolder, 'logs'), { recursive: true });
+  return ({ component, transition }, text) => {
+    try {
+      appendFileSync(logPath(stateFolder, component, transition), text.endsWith('\n') ? text : `${text}\n`);
+    } catch {
+      // A log that cannot be written (a full disk) must not fail the action whose log it is; the journal says it aloud.
+    }
+  };
+}
