@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { checkProgram, expandCalls } from '../assembly/check.ts';
+import type { TimedHappening } from '../assembly/journal.ts';
 import type { Assembly, Program } from '../assembly/model.ts';
 import { instructionsOf } from '../assembly/program.ts';
 import { declared, simulate, type Simulation } from '../assembly/simulate.ts';
@@ -25,7 +26,8 @@ export interface Recorded {
 export async function recordedOf(file: string, assembly: Assembly): Promise<Recorded | undefined> {
   const folder = stateFolderOf(file);
   if (!existsSync(journalPath(folder))) return undefined;
-  const { happenings } = await readRecorded(folder);
+  const happenings: TimedHappening[] = [];
+  await readRecorded(folder, (some) => void happenings.push(...some));
   const state = await recordedState(folder, assembly);
   const durations = new Map<string, number>();
   for (const row of traceOf(happenings).rows) {

@@ -57,17 +57,16 @@ export async function presentIn(stateFolder: string, assembly: Assembly): Promis
   return situationOf(fold(records, (first) => stateOf(first, assembly)).state).components;
 }
 
-/** What the journal of an assembly says, read without its lock and without its file: the types come back without actions. */
-export async function readRecorded(stateFolder: string): Promise<{ state: AssemblyState; happenings: readonly TimedHappening[]; first: AssemblyRecord; begun: ReadonlySet<string> }> {
+/** What the journal of an assembly says, read without its lock and without its file: the types come back without actions. `observe` gets all that happened. @throws TuttiError NOT_RUNNING */
+export async function readRecorded(stateFolder: string, observe?: (happenings: readonly TimedHappening[]) => void): Promise<{ state: AssemblyState; first: AssemblyRecord; begun: ReadonlySet<string> }> {
   if (!existsSync(journalPath(stateFolder))) {
     throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `There is no journal in ${stateFolder}. "tutti run FILE" begins one.`), exitCodes.failed);
   }
   const records = await readJournal<JournalRecord>(journalPath(stateFolder));
   const first = records[0];
   if (first?.kind !== 'assembly') throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `The journal in ${stateFolder} is empty.`), exitCodes.failed);
-  const happenings: TimedHappening[] = [];
-  const { state, begun } = fold(records, () => createAssembly({ types: recordedTypes(first), components: first.components, connections: first.connections }).state, (some) => void happenings.push(...some));
-  return { state, happenings, first, begun };
+  const { state, begun } = fold(records, () => createAssembly({ types: recordedTypes(first), components: first.components, connections: first.connections }).state, observe);
+  return { state, first, begun };
 }
 
 function recordedTypes(first: AssemblyRecord): Map<string, ComponentType> {

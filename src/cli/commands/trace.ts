@@ -1,3 +1,4 @@
+import type { TimedHappening } from '../../assembly/journal.ts';
 import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { sinceLastProgram, traceOf } from '../../assembly/trace.ts';
@@ -17,7 +18,8 @@ export const trace: AddCommand = (root, io) => {
     .option('--all', 'every program since the beginning, not only the last one')
     .option('--json', 'as --as json')
     .action(async (file: string, options: { as: 'gantt' | 'chrome' | 'csv' | 'json'; output?: string; json?: boolean; all?: boolean }) => {
-      const { happenings, first, state } = await readRecorded(stateFolderOf(file));
+      const happenings: TimedHappening[] = [];
+      const { first, state } = await readRecorded(stateFolderOf(file), (some) => void happenings.push(...some));
       const hosts = new Map([...first.components.map((c) => [c.name, c.on] as const), ...[...state.members.values()].map((m) => [m.spec.name, m.spec.on] as const)]);
       const hostOf = (component: string) => hosts.get(component);
       const spans = traceOf(options.all ? happenings : sinceLastProgram(happenings));
