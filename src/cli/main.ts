@@ -15,9 +15,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: () => {} })
     .showSuggestionAfterError(true)
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 usage, 3 invalid file, 4 deadlock, 130 interrupted.');
-  // Without a command that there is, all are needed: for the help, and for "did you mean".
-  const wanted = commands[argv[0] ?? ''];
-  for (const load of wanted ? [wanted] : Object.values(commands)) (await load())(root, io, (result) => (code = result));
+  await addCommands(root, io, (result) => (code = result), argv.find((word) => Object.hasOwn(commands, word)));
   const json = argv.includes('--json');
   try {
     await root.parseAsync([...argv], { from: 'user' });
@@ -39,6 +37,16 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
       return thrown.exitCode;
     }
     throw thrown;
+  }
+}
+
+/** All commands by what the help and "did you mean" say of them, and the `wanted` one with its arguments, options and action. */
+export async function addCommands(root: Command, io: Io, exit: (code: ExitCode) => void, wanted: string | undefined): Promise<void> {
+  root.configureHelp({ subcommandTerm: (command) => `${command.name()} ${commands[command.name()]?.usage ?? '[command]'}` });
+  for (const [name, { about, load }] of Object.entries(commands)) {
+    if (name === wanted) (await load())(root, io, exit);
+    else root.command(name);
+    root.commands.at(-1)!.description(about);
   }
 }
 

@@ -6,7 +6,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti abort FILE [COMPONENT]` (F3) */
 export const abort: AddCommand = (root, io, exit) => {
   conducting(root.command('abort'))
-    .description('put the tokens of a component back on the places they came from and clear its behaviours; without a component: drop the program, and do so to all that are not idle')
     .argument('<file>', 'assembly file')
     .argument('[component]', 'its name')
     .action(async (file: string, component: string | undefined, options: ConductOptions) => {

@@ -8,7 +8,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti check FILE` */
 export const check: AddCommand = (root, io, exit) => {
   root.command('check')
-    .description('everything that is wrong with an assembly file, at once')
     .argument('<file>', 'assembly file')
     .option('--strict', 'warnings are errors')
     .option('--json', 'one JSON object a problem')

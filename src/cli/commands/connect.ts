@@ -8,7 +8,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti connect FILE HOST [COMMAND...]` */
 export const connect: AddCommand = (root, io, exit) => {
   root.command('connect')
-    .description('open a shell on a host of a running assembly, in the folder where its components work; or run a command there')
     .argument('<file>', 'assembly file')
     .argument('<host>', 'host of the assembly: head, worker[2]')
     .argument('[command...]', 'instead of a shell')

@@ -7,7 +7,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti destroy FILE` */
 export const destroy: AddCommand = (root, io) => {
   root.command('destroy')
-    .description('end every process of the assembly and remove what it left: on its hosts, journal and logs')
     .argument('<file>', 'assembly file')
     .option('--force', 'forget hosts that cannot be reached')
     .option('--dry-run', 'say what would be removed')

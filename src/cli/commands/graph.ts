@@ -9,7 +9,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti graph FILE` */
 export const graph: AddCommand = (root, io) => {
   root.command('graph')
-    .description('draw an assembly, or the net of a component type')
     .argument('[file]', 'assembly file; may be left out with --type of the catalogue')
     .addOption(new Option('--as <format>').choices(graphFormats).default('svg'))
     .option('--type <type>', 'draw the places, transitions and ports of this type')

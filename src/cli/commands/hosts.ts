@@ -7,7 +7,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti hosts FILE` */
 export const hosts: AddCommand = (root, io) => {
   root.command('hosts')
-    .description('the hosts of a running assembly: which machine each is, and who plays there')
     .argument('<file>', 'assembly file')
     .option('--json', 'one JSON object a host: {host, flavour, machine, components}')
     .addHelpText('after', '\nExample: tutti hosts assembly.yaml')

@@ -6,7 +6,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti init [DIR]` */
 export const init: AddCommand = (root, io) => {
   root.command('init')
-    .description('write an assembly to begin with: two components in plain shell, ready to run')
     .argument('[folder]', 'where', '.')
     .option('--json', 'one JSON object')
     .action((folder: string, options: { json?: boolean }) => {

@@ -7,7 +7,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti logs FILE [COMPONENT[.TRANSITION]]` */
 export const logs: AddCommand = (root, io) => {
   root.command('logs')
-    .description('what the commands of transitions printed')
     .argument('<file>', 'assembly file')
     .argument('[which]', 'component, or component.transition')
     .option('--json', 'one JSON object a log')

@@ -5,7 +5,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti push FILE COMPONENT BEHAVIOUR` */
 export const push: AddCommand = (root, io, exit) => {
   conducting(root.command('push'))
-    .description('push a behaviour to one component, and wait until it is done')
     .argument('<file>', 'assembly file')
     .argument('<component>', 'its name')
     .argument('<behaviour>', 'one of its type')

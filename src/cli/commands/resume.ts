@@ -6,7 +6,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti resume FILE` */
 export const resume: AddCommand = (root, io, exit) => {
   conducting(root.command('resume'))
-    .description('continue what was interrupted or crashed; nothing that ended is run again')
     .argument('<file>', 'assembly file')
     .action(async (file: string, options: ConductOptions) => {
       exit(await conduct(io, file, options, async (session) => {

@@ -5,7 +5,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti retry FILE [COMPONENT[.TRANSITION]]` (F3) */
 export const retry: AddCommand = (root, io, exit) => {
   conducting(root.command('retry'))
-    .description('run failed transitions again, then let the program go on')
     .argument('<file>', 'assembly file')
     .argument('[which]', 'component, or component.transition; all failed ones when left out')
     .action(async (file: string, which: string | undefined, options: ConductOptions) => {

@@ -10,7 +10,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti run FILE [PROGRAM]` */
 export const runCommand: AddCommand = (root, io, exit) => {
   conducting(root.command('run'))
-    .description('play a program of an assembly file')
     .argument('<file>', 'assembly file')
     .argument('[program]', 'name of a program in the file, or a TypeScript or JavaScript module', 'deploy')
     .option('--dry-run', 'say what would be done on which host; touch nothing')

@@ -11,7 +11,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti simulate FILE [PROGRAM...]` */
 export const simulateCommand: AddCommand = (root, io, exit) => {
   root.command('simulate')
-    .description('predict start times, makespan and critical path on a virtual clock, from recorded durations where there are, else from declared ones')
     .argument('<file>', 'assembly file')
     .argument('[programs...]', 'played one after the other', ['deploy'])
     .option('--from-now', 'begin where the running assembly stands instead of at its beginning')

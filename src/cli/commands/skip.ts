@@ -7,7 +7,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti skip FILE COMPONENT.TRANSITION` (F3) */
 export const skip: AddCommand = (root, io, exit) => {
   conducting(root.command('skip'))
-    .description('take a failed transition as ended: you repaired by hand')
     .argument('<file>', 'assembly file')
     .argument('<which>', 'component, or component.transition')
     .option('--write <port=value...>', 'value for a data-provide port that the transition would have written (JSON, or text)')

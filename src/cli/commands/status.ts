@@ -10,7 +10,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti status FILE` */
 export const status: AddCommand = (root, io, exit) => {
   root.command('status')
-    .description('where every component stands, and who waits for whom')
     .argument('<file>', 'assembly file')
     .option('--all', 'a row for every component, however many')
     .option('--probe', 'ask the probes of all held places now; exit code 1 when one fails')

@@ -11,7 +11,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti trace FILE --as gantt|chrome|csv|json` */
 export const trace: AddCommand = (root, io) => {
   root.command('trace')
-    .description('what ran when')
     .argument('<file>', 'assembly file')
     .addOption(new Option('--as <format>', 'gantt is an SVG picture; chrome is read by Perfetto').choices(['gantt', 'chrome', 'csv', 'json']).default('gantt'))
     .option('-o, --output <path>', 'write there instead of to standard output')

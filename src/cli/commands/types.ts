@@ -8,7 +8,6 @@ import type { AddCommand } from './index.ts';
 /** `tutti types [TYPE]` */
 export const types: AddCommand = (root, io) => {
   root.command('types')
-    .description('the component types there are; one of them in full')
     .argument('[type]', 'its name')
     .option('--file <file>', 'also those of this assembly file')
     .option('--json', 'one JSON object a type')
