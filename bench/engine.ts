@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
+import { oneProcess } from './one-process.ts';
 import { cases, play, type CaseName } from './engine-cases.ts';
 
 /** One measurement; `overheadMs` is wall time beyond the critical path of the actions. */
@@ -40,15 +40,10 @@ export async function engineBench(args: readonly string[]): Promise<void> {
   for (const { n, actionMs } of plan) {
     for (const name of chosen) {
       const runs: EngineLine[] = [];
-      for (let i = 0; i < Number(values.runs); i++) runs.push(await oneProcess(name, n, actionMs, values.journal));
+      for (let i = 0; i < Number(values.runs); i++) runs.push(await oneProcess<EngineLine>(['engine', '--one', '--case', name, '--n', String(n), '--action-ms', String(actionMs), ...(values.journal ? ['--journal'] : [])]));
       const line = runs.sort((a, b) => a.wallMs - b.wallMs)[runs.length >> 1]!;
       if (values.json) console.log(JSON.stringify(line));
       else console.log([name.padEnd(8), String(n).padEnd(8), String(actionMs).padEnd(8), line.wallMs.toFixed(0).padEnd(9), line.cpuMs.toFixed(0).padEnd(9), line.peakMb.toFixed(0).padEnd(8), line.overheadMs.toFixed(0)].join(' '));
     }
   }
-}
-
-async function oneProcess(name: CaseName, n: number, actionMs: number, journal: boolean): Promise<EngineLine> {
-  const { stdout } = await promisify(execFile)(process.execPath, [new URL('./main.ts', import.meta.url).pathname, 'engine', '--one', '--case', name, '--n', String(n), '--action-ms', String(actionMs), ...(journal ? ['--journal'] : [])]);
-  return JSON.parse(stdout) as EngineLine;
 }

@@ -1,7 +1,9 @@
 import { engineBench } from './engine.ts';
+import { hostsBench } from './hosts.ts';
+import { peersBench } from './peers.ts';
 
 /** `npm run bench -- NAME [--json] …`: the benches, by name. */
-const benches: Record<string, (args: readonly string[]) => Promise<void>> = { engine: engineBench };
+const benches: Record<string, (args: readonly string[]) => Promise<void>> = { engine: engineBench, hosts: hostsBench, peers: peersBench };
 
 const [name = '', ...args] = process.argv.slice(2);
 const bench = benches[name];

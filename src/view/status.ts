@@ -38,6 +38,7 @@ export function statusTable({ members, program }: Pick<AssemblySnapshot, 'member
     ...(summarised ? ['', ...places(members)] : []),
     ...(shown.length > 0 ? [...(assembly !== undefined || summarised ? [''] : []), ...table([['component', 'type', 'host', 'places', 'behaviour', 'transitions'], ...shown.map(cells)])] : []),
     ...(shown.length < notable.length ? [`... and ${notable.length - shown.length} more that are not at rest`] : []),
+    ...failures(shown),
   ].map((line) => (columns === Infinity ? line : fit(line, columns)));
 }
 
@@ -52,6 +53,12 @@ function urgency({ state, degraded }: Entry): number {
   if (has('retrying')) return urgent.retrying;
   if (has('running')) return urgent.running;
   return state.behaviour !== null || state.queue.length > 0 || !state.entered ? urgent.busy : atRest;
+}
+
+/** A line a failed transition: why. */
+function failures(members: readonly Entry[]): string[] {
+  const lines = members.flatMap(({ spec, failures: why }) => Object.entries(why).map(([transition, { message, reason }]) => oneLine(`FAILED ${spec.name}.${transition} on ${spec.on} (${reason}): ${message}`)));
+  return lines.length === 0 ? [] : ['', ...lines];
 }
 
 function placesOf({ state }: Entry): string {

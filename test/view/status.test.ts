@@ -31,6 +31,11 @@ describe('statusTable', () => {
     ]);
   });
 
+  test('why a transition failed is said below', () => {
+    const failed = { ...entry('sed', { moving: [token('connect', 'failed')], behaviour: 'deploy' }), failures: { connect: { reason: 'exit-code', message: '"connect SeD1"\nended with exit code 3' } as const } };
+    expect(statusTable({ members: [failed] }).slice(-2)).toEqual(['', 'FAILED sed.connect on host-sed (exit-code): "connect SeD1" ended with exit code 3']);
+  });
+
   test('a large assembly: counts by type and place, then what needs attention, the worst first', () => {
     const members = [
       ...Array.from({ length: 990 }, (_, i) => entry(`a${i}`, { places: ['connected'] })),
