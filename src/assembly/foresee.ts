@@ -1,7 +1,7 @@
 import { checkProgram, expandCalls } from './check.ts';
 import { warning, type Diagnostic } from '../diagnostic.ts';
 import type { Assembly, Program } from './model.ts';
-import { simulate, type Simulation } from './simulate.ts';
+import { playOut, type Ending } from './simulate.ts';
 import { restore, situationOf, snapshot, type AssemblySnapshot, type AssemblyState } from './state.ts';
 import { createAssembly } from './step.ts';
 import type { Wait } from './waits.ts';
@@ -11,7 +11,7 @@ export interface Foreseen {
   readonly program: Program;
   /** The program after which it was played; undefined: from the beginning. */
   readonly after: string | undefined;
-  readonly simulation: Simulation;
+  readonly ending: Ending;
 }
 
 /**
@@ -28,9 +28,9 @@ export function foreseePrograms(assembly: Assembly): Foreseen[] {
   const play = (program: Program, after: string | undefined, state: AssemblyState): boolean => {
     const { instructions } = expandCalls(assembly, program);
     if (checkProgram(assembly, situationOf(state), program).some((d) => d.severity === 'error')) return false;
-    const simulation = simulate(state, { ...program, instructions });
-    foreseen.push({ program, after, simulation });
-    if (simulation.outcome === 'done' && rest.length > 0) ends.unshift({ after: program.name, saved: snapshot(state) });
+    const ending = playOut(state, { ...program, instructions });
+    foreseen.push({ program, after, ending });
+    if (ending.outcome === 'done' && rest.length > 0) ends.unshift({ after: program.name, saved: snapshot(state) });
     return true;
   };
   play(assembly.programs.get(first)!, undefined, beginning);
@@ -51,12 +51,12 @@ const rank = (after: string | undefined, first: string): number => (after === fi
  * @param explain who waits for whom, a sentence a line
  */
 export function foresee(assembly: Assembly, explain: (waits: readonly Wait[]) => string[]): Diagnostic[] {
-  return foreseePrograms(assembly).filter((f) => f.simulation.outcome === 'deadlock').map(({ program, after, simulation }) => {
-    const sentences = explain(simulation.waits);
+  return foreseePrograms(assembly).filter((f) => f.ending.outcome === 'deadlock').map(({ program, after, ending }) => {
+    const sentences = explain(ending.waits);
     const waits = sentences.slice(0, 8).map((sentence) => `  ${sentence}`);
     if (sentences.length > 8) waits.push(`  … and ${sentences.length - 8} more`);
     return warning('PROGRAM_DEADLOCK', 'A program would wait for ever',
-      `"${program.name}"${after === undefined ? '' : `, played after "${after}",`} comes to a stop after ${simulation.makespanMs / 1000} s of its declared durations:\n${waits.join('\n')}`,
+      `"${program.name}"${after === undefined ? '' : `, played after "${after}",`} comes to a stop after ${ending.makespanMs / 1000} s of its declared durations:\n${waits.join('\n')}`,
       program.where ?? assembly.where.get(`program:${program.name}`));
   });
 }

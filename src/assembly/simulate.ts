@@ -1,7 +1,7 @@
 import type { Value } from '../components/model.ts';
 import { VirtualClock } from './clock.ts';
 import type { TimedHappening } from './journal.ts';
-import type { ActionRef, Outcome, Program, ProgramOutcome } from './model.ts';
+import type { ActionRef, Happening, Outcome, Program, ProgramOutcome } from './model.ts';
 import type { AssemblyState } from './state.ts';
 import { step, type Step } from './step.ts';
 import { waitsOf, type Wait } from './waits.ts';
@@ -12,16 +12,20 @@ export interface Prediction {
   readonly outcome: Outcome;
 }
 
-export interface Simulation {
+/** How a program ends on the virtual clock. */
+export interface Ending {
   readonly outcome: ProgramOutcome;
   /** From the program's first instruction to its end. */
   readonly makespanMs: number;
+  /** What everybody waits for at the end, when the outcome is not `done`. */
+  readonly waits: readonly Wait[];
+}
+
+export interface Simulation extends Ending {
   /** Times are milliseconds since the program's start. */
   readonly happenings: readonly TimedHappening[];
   /** The starts that determine the makespan, first to last. */
   readonly criticalPath: readonly CriticalStep[];
-  /** What everybody waits for at the end, when the outcome is not `done`. */
-  readonly waits: readonly Wait[];
 }
 
 export interface CriticalStep {
@@ -36,14 +40,20 @@ export interface CriticalStep {
  * @param predict what a try takes; by default the type's `durationMs` (1,000), every data-provide port of a type written by whoever enters it
  */
 export function simulate(state: AssemblyState, program: Program, predict: (action: ActionRef, state: AssemblyState) => Prediction = declared): Simulation {
-  const clock = new VirtualClock();
   const happenings: TimedHappening[] = [];
   const causes = new CriticalPath();
+  const ending = playOut(state, program, predict, (atMs, happening) => {
+    happenings.push({ atMs, happening });
+    causes.see(atMs, happening);
+  });
+  return { ...ending, happenings, criticalPath: causes.path() };
+}
+
+/** As `simulate`, for whoever asks only how it ends: of 10,000 components nothing is kept that happened on the way, unless `see` does. */
+export function playOut(state: AssemblyState, program: Program, predict: (action: ActionRef, state: AssemblyState) => Prediction = declared, see?: (atMs: number, happening: Happening) => void): Ending {
+  const clock = new VirtualClock();
   const take = (s: Step) => {
-    for (const happening of s.happenings) {
-      happenings.push({ atMs: clock.nowMs, happening });
-      causes.see(clock.nowMs, happening);
-    }
+    if (see) for (const happening of s.happenings) see(clock.nowMs, happening);
     for (const effect of s.effects) {
       if (effect.kind === 'retryLater') clock.schedule(effect.delayMs, effect.action);
       else {
@@ -53,12 +63,10 @@ export function simulate(state: AssemblyState, program: Program, predict: (actio
     }
   };
   take(step(state, { kind: 'program', name: program.name, instructions: program.instructions }));
-  while (!clock.isEmpty) {
-    take(step(state, clock.advance()));
-    // A program that has ended leaves nothing running, but for a behaviour that nothing waits for.
-  }
+  // A program that has ended leaves nothing running, but for a behaviour that nothing waits for.
+  while (!clock.isEmpty) take(step(state, clock.advance()));
   const outcome = state.program!.outcome!;
-  return { outcome, makespanMs: clock.nowMs, happenings, criticalPath: causes.path(), waits: outcome === 'done' ? [] : waitsOf(state) };
+  return { outcome, makespanMs: clock.nowMs, waits: outcome === 'done' ? [] : waitsOf(state) };
 }
 
 /** The default prediction: the declared duration, a good end, and a placeholder for each value that somebody may read. */
