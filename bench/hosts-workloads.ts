@@ -71,6 +71,7 @@ export async function filesIn(folder: string): Promise<string[]> {
 export async function playOnHosts(wanted: Workload, sshConfig: string | undefined, hosts: readonly string[]): Promise<HostsLine> {
   const folder = await mkdtemp(join(tmpdir(), 'tutti-bench-'));
   const machines = await sshFlavour(hosts, { workFolder: `/var/tmp/tutti-bench-${process.pid}`, inventory: new Map(hosts.map((name) => [name, { destination: name, ...(sshConfig ? { configFile: sshConfig } : {}) }])) });
+  const sessions: Session[] = [];
   try {
     const files = wanted.startsWith('W3') ? await filesIn(folder) : [];
     const { types, components, connections } = sceneOf(wanted, hosts, files);
@@ -80,6 +81,7 @@ export async function playOnHosts(wanted: Workload, sshConfig: string | undefine
     await Promise.all([...machines.values()].map((host) => host.run(['true'])));
     const measured = async (round: string): Promise<HostsLine> => {
       const session = await Session.open({ assembly, stateFolder: join(folder, round), hosts: machines });
+      sessions.push(session);
       const cpu = process.cpuUsage();
       const begun = performance.now();
       const end = await session.play(program);
@@ -92,6 +94,7 @@ export async function playOnHosts(wanted: Workload, sshConfig: string | undefine
     return await measured('measured');
   } finally {
     await Promise.all([...machines.values()].map((host) => host.destroy()));
+    await Promise.all(sessions.map((session) => session.close()));
     await Promise.all([...machines.values()].map((host) => host.close()));
     await rm(folder, { recursive: true, force: true });
   }
