@@ -15,6 +15,8 @@ export interface StageOptions {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   readonly idempotent: boolean;
+  /** It had begun before the controller died: what it did is looked for. */
+  readonly found: boolean;
   readonly onOutput: (text: string) => void;
 }
 
@@ -30,12 +32,12 @@ export interface PerformOptions {
 
 /** Runs actions: gives each its context, holds it to its time limit, and says in one `Failure` why it did not end well. */
 export function performer(options: PerformOptions): Perform {
-  return async (action, data, { interruption }): Promise<Outcome> => {
+  return async (action, data, { interruption, found }): Promise<Outcome> => {
     const member = options.state.member(action.component);
     const transition = member.net.type.transitions[action.transition]!;
     const timeoutMs = transition.timeoutMs ?? defaultTimeoutMs;
     let late: Error | undefined;
-    const context = new Context(options, { member, action, data, interruption, timeoutMs, idempotent: transition.idempotent ?? false });
+    const context = new Context(options, { member, action, data, interruption, timeoutMs, idempotent: transition.idempotent ?? false, found });
     try {
       const ending = transition.action!(context as unknown as ActionContext);
       if (ending === undefined) return { kind: 'done', writes: context.writes };
@@ -76,7 +78,7 @@ export function prober(options: PerformOptions): Probing {
       const door = options.orchestrapi(stage);
       return { ...door, run: door.ask };
     };
-    const scene = { member, action: { component, transition: place, execution: 0, attempt: 1 }, data, interruption, timeoutMs: probeTimeoutMs, idempotent: true };
+    const scene = { member, action: { component, transition: place, execution: 0, attempt: 1 }, data, interruption, timeoutMs: probeTimeoutMs, idempotent: true, found: false };
     try {
       await member.net.type.probes[place]!(new Context({ ...options, orchestrapi }, scene) as unknown as ActionContext);
       return undefined;
@@ -98,6 +100,7 @@ interface Scene {
   readonly interruption: Interruption;
   readonly timeoutMs: number;
   readonly idempotent: boolean;
+  readonly found: boolean;
 }
 
 const noWrites: Readonly<Record<string, Value>> = {};
@@ -144,8 +147,8 @@ class Context implements Omit<ActionContext, keyof Orchestrapi> {
   readonly warn = (text: string): void => this.#options.warn(this.#scene.action, text);
 
   get stage(): Orchestrapi {
-    const { member: { spec }, action, timeoutMs, idempotent, interruption } = this.#scene;
-    return (this.#stage ??= this.#options.orchestrapi({ spec, id: actionKey(action), signal: interruption.signal, timeoutMs, idempotent, onOutput: this.log }));
+    const { member: { spec }, action, timeoutMs, idempotent, found, interruption } = this.#scene;
+    return (this.#stage ??= this.#options.orchestrapi({ spec, id: actionKey(action), signal: interruption.signal, timeoutMs, idempotent, found, onOutput: this.log }));
   }
 }
 

@@ -19,6 +19,8 @@ export interface OrchestrapiOptions {
   readonly timeoutMs: number;
   /** For steps that say nothing: a step whose fate is unknown is run again. */
   readonly idempotent: boolean;
+  /** The action may have been played before by a controller that died: its steps are looked for before they are begun. Default: true. */
+  readonly found?: boolean;
   /** Gets what each step put out when it has ended, and the last output of a daemon that ended when it should not have. */
   readonly onOutput: (text: string) => void;
   /** Folder of the controller that relative sources of transfers are relative to. */

@@ -11,6 +11,7 @@ export interface StepsOptions {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   readonly idempotent: boolean;
+  readonly found?: boolean;
   readonly onOutput: (text: string) => void;
   readonly stopIfAborted: () => void;
 }
@@ -21,10 +22,10 @@ export type Step = (on: Host, command: Command, options: Omit<StepOptions, 'on'>
  * The durable steps of one action: the k-th command is the script `steps/<action>/<k>` of its host. An action that is played again after a crash of the
  * controller gives each command its old place, so what has ended is not run again and what goes on is waited for.
  */
-export function steps({ host: home, action, signal, idempotent, onOutput, stopIfAborted, ...defaults }: StepsOptions): Step {
+export function steps({ host: home, action, signal, idempotent, found = true, onOutput, stopIfAborted, ...defaults }: StepsOptions): Step {
   let count = 0;
   /** An action is played in its order: behind the first command that left no trace, no other did. */
-  let isReplay = true;
+  let isReplay = found;
 
   return async (on, command, { allowFailure = false, timeoutMs = defaults.timeoutMs, cwd, env, input, ...own }) => {
     const id = `steps/${action}/${count++}`;

@@ -153,7 +153,7 @@ class Playground {
     const { component } = args[0];
     await perform(...args);
     const before = (await this.processes())[component];
-    const outcome = await perform(...args);
+    const outcome = await perform(args[0], args[1], { ...args[2], found: true });
     const after = (await this.processes())[component];
     if (before !== after) this.failures.push(`${actionKey(args[0])}: process ${before} became ${after}`);
     return outcome;
