@@ -47,7 +47,8 @@ export function rehearseAction(assembly: Assembly, action: ActionRef, state: Ass
   const does: RehearsedDeed[] = [];
   /** Whether the action looked at what a host said. YAML does so for `writes` alone, which changes no command of its own. */
   let looked: string | undefined;
-  const hosts = new Map(assembly.hosts.map((name) => [name, recordingHost({ name, workFolder })]));
+  const hosts = new RecordingHosts(assembly.hosts);
+  // A component may be on a host that the file has no longer.
   const host = hosts.get(member.spec.on) ?? recordingHost({ name: member.spec.on, workFolder });
   const interruption = new Interruption();
   /** With the values that a shell text finds in its environment. */
@@ -110,6 +111,21 @@ export function rehearseAction(assembly: Assembly, action: ActionRef, state: Ass
     if (outcome.kind === 'failed') return { does, unsure: `from here on it depends on what the host answers; to silence: ${outcome.failure.message.replace(actionKey(action), action.transition)}` };
     return looked === undefined ? { does } : { does, unsure: `it looks at what the host answers to "${looked.length > 60 ? `${looked.slice(0, 60)}…` : looked}"` };
   });
+}
+
+/** Made as they are asked for: each action has its own, and an assembly may have a thousand. */
+class RecordingHosts extends Map<string, ReturnType<typeof recordingHost>> {
+  readonly #names: readonly string[];
+
+  constructor(names: readonly string[]) {
+    super();
+    this.#names = names;
+  }
+
+  override get(name: string): ReturnType<typeof recordingHost> | undefined {
+    if (!this.has(name) && this.#names.includes(name)) this.set(name, recordingHost({ name, workFolder }));
+    return super.get(name);
+  }
 }
 
 function filesOf(log: readonly Recorded[]): string[] {
