@@ -1,8 +1,9 @@
 import type { Value } from '../components/model.ts';
 import { VirtualClock } from './clock.ts';
+import { inFlight } from './engine.ts';
 import type { TimedHappening } from './journal.ts';
 import type { ActionRef, Happening, Outcome, Program, ProgramOutcome } from './model.ts';
-import type { AssemblyState } from './state.ts';
+import { restore, snapshot, type AssemblyState } from './state.ts';
 import { step, type Step } from './step.ts';
 import { waitsOf, type Wait } from './waits.ts';
 
@@ -39,7 +40,7 @@ export interface CriticalStep {
  * Plays a program on the virtual clock through the same `step` as a real run. The state is advanced; nothing outside it is touched.
  * @param predict what a try takes; by default the type's `durationMs` (1,000), every data-provide port of a type written by whoever enters it
  */
-export function simulate(state: AssemblyState, program: Program, predict: (action: ActionRef, state: AssemblyState) => Prediction = declared): Simulation {
+export function simulate(state: AssemblyState, program: Program, predict: Predict = declared): Simulation {
   const happenings: TimedHappening[] = [];
   const causes = new CriticalPath();
   const ending = playOut(state, program, predict, (atMs, happening) => {
@@ -50,9 +51,19 @@ export function simulate(state: AssemblyState, program: Program, predict: (actio
 }
 
 /** As `simulate`, for whoever asks only how it ends: of 10,000 components nothing is kept that happened on the way, unless `see` does. */
-export function playOut(state: AssemblyState, program: Program, predict: (action: ActionRef, state: AssemblyState) => Prediction = declared, see?: (atMs: number, happening: Happening) => void): Ending {
+export function playOut(state: AssemblyState, program: Program, predict: Predict = declared, see?: See): Ending {
   const clock = new VirtualClock();
-  const take = (s: Step) => {
+  playOn(clock, state, step(state, { kind: 'program', name: program.name, instructions: program.instructions }), predict, see);
+  const outcome = state.program!.outcome!;
+  return { outcome, makespanMs: clock.nowMs, waits: outcome === 'done' ? [] : waitsOf(state) };
+}
+
+type Predict = (action: ActionRef, state: AssemblyState) => Prediction;
+type See = (atMs: number, happening: Happening) => void;
+
+/** From what `first` started until nothing is due any more. */
+function playOn(clock: VirtualClock, state: AssemblyState, first: Pick<Step, 'effects' | 'happenings'>, predict: Predict, see?: See): void {
+  const take = (s: Pick<Step, 'effects' | 'happenings'>) => {
     if (see) for (const happening of s.happenings) see(clock.nowMs, happening);
     for (const effect of s.effects) {
       if (effect.kind === 'retryLater') clock.schedule(effect.delayMs, effect.action);
@@ -62,11 +73,43 @@ export function playOut(state: AssemblyState, program: Program, predict: (action
       }
     }
   };
-  take(step(state, { kind: 'program', name: program.name, instructions: program.instructions }));
+  take(first);
   // A program that has ended leaves nothing running, but for a behaviour that nothing waits for.
   while (!clock.isEmpty) take(step(state, clock.advance()));
-  const outcome = state.program!.outcome!;
-  return { outcome, makespanMs: clock.nowMs, waits: outcome === 'done' ? [] : waitsOf(state) };
+}
+
+/** What is ahead of a program that is being played. */
+export interface Ahead {
+  /** Transitions that are still to end. */
+  readonly transitions: number;
+  /** How many of them are one after the other on the critical path. */
+  readonly inARow: number;
+  /** How long that path takes; undefined when a duration on the way is neither known nor declared. */
+  readonly remainingMs?: number;
+}
+
+/**
+ * Plays what is left of a program on the virtual clock, on a copy of its state; undefined when there is none, or when its instructions are not all known yet.
+ * @param knownMs how long a try still takes from now, `hasBegun` or not, if somebody knows that better than the type
+ */
+export function lookAhead(state: AssemblyState, knownMs: (action: ActionRef, hasBegun: boolean) => number | undefined = () => undefined): Ahead | undefined {
+  if (!state.program || state.program.outcome !== undefined || state.program.open) return undefined;
+  const copy = restore(snapshot(state), state.types);
+  const causes = new CriticalPath();
+  const effects = inFlight(copy);
+  const begun = new Set(effects.map(({ action }) => action));
+  let transitions = 0, isGuessed = false;
+  const clock = new VirtualClock();
+  playOn(clock, copy, { effects, happenings: effects.map(({ action }) => ({ kind: 'started', action: { ...action, attempt: 1 } })) }, (action, now) => {
+    const prediction = declared(action, now);
+    const known = knownMs(action, begun.has(action)) ?? now.member(action.component).net.type.transitions[action.transition]!.durationMs;
+    isGuessed ||= known === undefined;
+    return known === undefined ? prediction : { ...prediction, durationMs: known };
+  }, (atMs, happening) => {
+    if (happening.kind === 'ended') transitions++;
+    causes.see(atMs, happening);
+  });
+  return { transitions, inARow: causes.path().length, ...(isGuessed ? {} : { remainingMs: clock.nowMs }) };
 }
 
 /** The default prediction: the declared duration, a good end, and a placeholder for each value that somebody may read. */

@@ -3,6 +3,7 @@ import type { ActionRef } from '../assembly/model.ts';
 import { waitsOf } from '../assembly/waits.ts';
 import { type Session } from '../session/session.ts';
 import { realClock } from '../session/stage.ts';
+import { Forecast } from '../view/forecast.ts';
 import { jsonLine, lineTeller } from '../view/lines.ts';
 import { LiveView } from '../view/live.ts';
 import { LiveState } from '../view/live-model.ts';
@@ -65,14 +66,22 @@ export function watch(io: Io, mode: ViewMode, options: WatchOptions): Watch {
       };
     }
     case 'live': {
-      const view = new LiveView({ terminal: io.stream, clock: realClock, color: io.color, model: () => state.model({ nowMs: realClock.now(), waits: waits() }) });
+      const forecast = new Forecast({ clock: realClock, state: () => session?.state });
+      const view = new LiveView({ terminal: io.stream, clock: realClock, color: io.color, model: () => {
+        const nowMs = realClock.now();
+        return state.model({ nowMs, waits: waits(), ...forecast.at(nowMs) });
+      } });
       return {
         begin: (opened) => {
           session = opened;
+          state.continues(opened.state, startMs);
           view.start();
         },
         saw: (some) => {
-          some.forEach((one) => state.apply(one));
+          for (const one of some) {
+            state.apply(one);
+            forecast.apply(one);
+          }
           view.changed();
         },
         warned: (action, text) => {

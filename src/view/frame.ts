@@ -1,8 +1,8 @@
 import { styleText } from 'node:util';
 import type { LiveModel } from './live-model.ts';
-import { columnsOf, fit, oneLine } from './text.ts';
+import { columnsOf, count, fit, oneLine } from './text.ts';
 import { duration } from './time.ts';
-import { sentence } from './waits.ts';
+import { alike, sentenceOf } from './waits.ts';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 
@@ -18,6 +18,8 @@ interface Section {
   readonly height: number;
   /** The lines of the i-th thing. */
   readonly item: (i: number) => readonly Line[];
+  /** How many are left when so many things are shown. Default: the others. */
+  readonly rest?: (shown: number) => number;
 }
 
 /**
@@ -27,7 +29,7 @@ interface Section {
  */
 export function frame(model: LiveModel, columns: number, rows: number, { color = false }: { readonly color?: boolean } = {}): string[] {
   const header = headerOf(model, columns);
-  const sections = [failedSection(model), runningSection(model), waitSection(model), warningSection(model)].filter(({ count }) => count > 0);
+  const sections = [failedSection(model), runningSection(model), waitSection(model, columns), warningSection(model)].filter(({ count }) => count > 0);
   // One empty line before each section, when there is room for that at all.
   const airy = rows >= header.length + 4 * sections.length;
   const room = rows - header.length - (airy ? sections.length : 0);
@@ -64,7 +66,7 @@ export function share(wanted: readonly number[], room: number): number[] {
   return given;
 }
 
-function linesOf({ heading, count, height, item }: Section, room: number): Line[] {
+function linesOf({ heading, count, height, item, rest = (shown) => count - shown }: Section, room: number): Line[] {
   if (room <= 0) return [];
   const body = room - 1;
   const items = (n: number): Line[] => Array.from({ length: n }, (_, i) => item(i)).flat();
@@ -72,11 +74,11 @@ function linesOf({ heading, count, height, item }: Section, room: number): Line[
   const shown = Math.floor((body - 1) / height);
   // The heading counts too: with room for one line more, that is the first thing's.
   if (shown <= 0) return [heading, ...items(1).slice(0, body)];
-  return [heading, ...items(shown), [[`  … and ${count - shown} more`, 'dim']]];
+  return [heading, ...items(shown), [[`  … and ${rest(shown)} more`, 'dim']]];
 }
 
 function headerOf(model: LiveModel, columns: number): Line[] {
-  const { assembly, program, outcome, startMs, nowMs, done, total, remainingMs, failed } = model;
+  const { assembly, program, outcome, startMs, nowMs, done, total, inARow, remainingMs, failed } = model;
   const title: Line = [
     [oneLine(assembly), 'bold'],
     ...(program === undefined ? [] : [[`  ${oneLine(program)}`] as const]),
@@ -84,10 +86,12 @@ function headerOf(model: LiveModel, columns: number): Line[] {
     ...(outcome === undefined ? [] : [[`  ${outcome}`, outcome === 'done' ? 'green' : 'red'] as const]),
     ...(failed.length === 0 ? [] : [[`  ${failed.length} failed`, 'red'] as const]),
   ];
-  const numbers = `${done}${total === undefined ? '' : `/${Math.max(done, total)}`} transitions${outcome === undefined && remainingMs !== undefined ? `, ${duration(remainingMs)} to go at best` : ''}`;
+  const ends = total === undefined ? done : Math.max(done, total);
+  const toGo = outcome !== undefined ? '' : remainingMs !== undefined ? `, ${duration(remainingMs)} to go at best` : inARow ? `, ${inARow} in a row to go` : '';
+  const numbers = `${total === undefined ? count(done, 'transition') : `${done}/${count(ends, 'transition')}`}${toGo}`;
   if (total === undefined || total === 0) return [title, [[numbers]]];
   const width = Math.max(0, Math.min(40, columns - columnsOf(numbers) - 3));
-  const full = Math.min(width, Math.floor((width * done) / Math.max(done, total)));
+  const full = Math.min(width, Math.floor((width * done) / ends));
   return [title, width < 5 ? [[numbers]] : [['━'.repeat(full), failed.length > 0 ? 'red' : 'green'], ['─'.repeat(width - full), 'dim'], [`  ${numbers}`]]];
 }
 
@@ -123,9 +127,17 @@ function runningSection({ running, nowMs }: LiveModel): Section {
   };
 }
 
-function waitSection({ waits }: LiveModel): Section {
-  return { heading: [['Waiting', 'bold'], [` ${waits.length}`]], count: waits.length, height: 1, item: (i) => [[['  '], [sentence(waits[i]!)]]] };
+function waitSection({ waits }: LiveModel, columns: number): Section {
+  // Of 100,000 waits only as many are looked at as a screen could ever show.
+  const groups = alike(waits.slice(0, comparedAtMost));
+  const rest = (shown: number): number => groups.slice(0, shown).reduce((left, group) => left - group.length, waits.length);
+  return {
+    heading: [['Waiting', 'bold'], [` ${waits.length}`]], count: groups.length + (waits.length > comparedAtMost ? 1 : 0), height: 1, rest,
+    item: (i) => [i < groups.length ? [['  '], [sentenceOf(groups[i]!, columns)]] : [[`  … and ${rest(i)} more`, 'dim']]],
+  };
 }
+
+const comparedAtMost = 2_000;
 
 /** The last three only, the newest first. */
 function warningSection({ warnings }: LiveModel): Section {

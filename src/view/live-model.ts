@@ -1,6 +1,8 @@
 import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Failure, ProgramOutcome } from '../assembly/model.ts';
 import type { Wait } from '../assembly/waits.ts';
+import type { AssemblyState } from '../assembly/state.ts';
+import type { Outlook } from './forecast.ts';
 import { oneLine } from './text.ts';
 
 /** An action at work, or to be tried again at `againMs`. */
@@ -28,6 +30,8 @@ export interface LiveModel {
   /** Transitions that ended, and how many the program is expected to take, when that is known. */
   readonly done: number;
   readonly total?: number;
+  /** How many of those to come are one after the other, at least. */
+  readonly inARow?: number;
   /** Of the critical path, as predicted, when that is known. */
   readonly remainingMs?: number;
   /** Oldest first. */
@@ -58,6 +62,19 @@ export class LiveState {
 
   constructor(options: LiveOptions) {
     this.#options = options;
+  }
+
+  /** Takes over what an earlier controller left: the program that is not over, what runs (since when is not known: since now) and what failed. */
+  continues(state: AssemblyState, atMs: number): void {
+    if (state.program && state.program.outcome !== 'done') this.#program = state.program.name;
+    for (const { spec, state: { moving }, failures } of state.members.values()) {
+      for (const { transition, status, execution, attempt } of moving) {
+        const action: ActionRef = { component: spec.name, transition, execution, attempt };
+        const failure = failures.get(transition);
+        if (status === 'running' || status === 'retrying') this.apply({ atMs, happening: { kind: 'started', action } });
+        else if (status === 'failed' && failure) this.apply({ atMs, happening: { kind: 'failed', action, failure } });
+      }
+    }
   }
 
   /** Actions at work, oldest first; a retry keeps the place of its first try. */
@@ -132,9 +149,10 @@ export class LiveState {
   }
 
   /** What there is to show now; what only the caller knows is handed in. */
-  model(now: { readonly nowMs: number; readonly waits: readonly Wait[]; readonly total?: number; readonly remainingMs?: number }): LiveModel {
+  model({ ahead, ...now }: { readonly nowMs: number; readonly waits: readonly Wait[] } & Outlook): LiveModel {
     return {
       ...now,
+      ...(ahead === undefined ? {} : { total: this.#done + ahead }),
       assembly: this.#options.assembly,
       startMs: this.#options.startMs,
       done: this.#done,

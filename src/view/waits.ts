@@ -1,5 +1,5 @@
 import type { Wait } from '../assembly/waits.ts';
-import { oneLine } from './text.ts';
+import { listSome, oneLine } from './text.ts';
 
 /**
  * One sentence a wait: who cannot do what, at which of its ports, and who could release it and does not. Sentences of one chain follow each
@@ -27,14 +27,37 @@ function circle(names: readonly string[]): string {
 
 /** A wait as a sentence, with two at most of those it waits for. */
 export function sentence(wait: Wait): string {
-  const { component, what, rule, port } = wait;
-  const waiter = rule === 'instruction' ? `the program waits at "${what}"` : `${component} waits to ${what}`;
-  const whys = wait.for.map((other) => {
-    const itself = other.component === component && other.port === undefined;
+  return sentenceOf([wait], Infinity);
+}
+
+/** Waits for the same thing, in groups: of a thousand users of one provider nobody wants a thousand lines. In the order of their first ones. */
+export function alike(waits: readonly Wait[]): (readonly Wait[])[] {
+  return [...Map.groupBy(waits, (wait) => (wait.rule === 'instruction' ? wait : whatItSays(wait))).values()];
+}
+
+/** As much as the sentence shows beside the waiter: a screen asks this of thousands of waits, ten times a second. */
+function whatItSays({ what, port = '', for: others }: Wait): string {
+  let text = `${what}\0${port}\0${others.length}`;
+  for (let i = 0; i < others.length && i < 3; i++) text += `\0${others[i]!.component}\0${others[i]!.port ?? ''}\0${others[i]!.why}`;
+  return text;
+}
+
+/** Below so many columns the sentence says first what matters most. */
+const narrow = 60;
+
+/** Waits that are alike as one sentence; when there are few columns a short one: who, and whom they wait for. */
+export function sentenceOf(waits: readonly Wait[], columns: number): string {
+  const { component, what, rule, port, for: others } = waits[0]!;
+  const names = waits.length === 1 ? component : listSome(waits.map((wait) => wait.component), columns < narrow ? 1 : 3);
+  const whys = others.map((other) => {
+    const itself = waits.length === 1 && other.component === component && other.port === undefined;
     return itself ? other.why : `${other.component}${other.port === undefined ? '' : `.${other.port}`} ${other.why}`;
   });
   const shown = whys.length > 3 ? [...whys.slice(0, 2), `and ${whys.length - 2} more`] : whys;
-  return oneLine(`${waiter}${port === undefined ? '' : `, port ${port}`}: ${shown.join('; ') || 'nobody is there to release it'}`);
+  const why = shown.join('; ') || 'nobody is there to release it';
+  if (columns < narrow) return oneLine(`${rule === 'instruction' ? what : `${names}: ${what}`}: ${why}`);
+  const waiter = rule === 'instruction' ? `the program waits at "${what}"` : `${names} ${waits.length === 1 ? 'waits' : 'wait'} to ${what}`;
+  return oneLine(`${waiter}${port === undefined ? '' : `, port ${port}`}: ${why}`);
 }
 
 /**

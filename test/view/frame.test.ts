@@ -27,7 +27,7 @@ describe('frame', () => {
     const state = new LiveState({ assembly: 'diet', startMs, hostOf, logOf: (component, transition) => `.tutti/logs/${component}.${transition}.log` });
     for (const one of happenings) state.apply(one);
     state.warn('sed[1]: the disk is nearly full');
-    const model = state.model({ nowMs: startMs + 12_500, waits: [wait('sed[2]')], total: 28, remainingMs: 2_000 });
+    const model = state.model({ nowMs: startMs + 12_500, waits: [wait('sed[2]')], ahead: 3, remainingMs: 2_000 });
     await expect(`${frame(model, 80, 24).join('\n')}\n`).toMatchFileSnapshot('snapshots/frame-diet.txt');
   });
 
@@ -54,6 +54,13 @@ describe('frame', () => {
         expect(plain).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
       }
     }), { numRuns: 300 });
+  });
+
+  test.each([[600, 600], [2_500, 500]])('%i waits for the same thing are one line, and none is lost in counting', (n, uncounted) => {
+    const lines = frame(sized(0, n, 0, 0), 200, 40).slice(3);
+    expect(lines[0]).toBe(`Waiting ${n}`);
+    expect(lines[1]).toContain(`w0, w1, w2 and ${Math.min(n, 2_000) - 3} more wait`);
+    expect(lines.slice(2)).toEqual(n > 2_000 ? [`  … and ${uncounted} more`] : []);
   });
 
   test('a screen with room is used whole before anything is left out', () => {

@@ -30,7 +30,7 @@ describe('LiveView', () => {
     expect(screen.lines).toEqual(['diet  deploy  100ms', '0 transitions', '', 'Running 1', '    100ms  la1.start']);
     happen({ kind: 'ended', action: action('la1') });
     clock.advanceTo(200);
-    expect(screen.lines).toEqual(['diet  deploy  200ms', '1 transitions']);
+    expect(screen.lines).toEqual(['diet  deploy  200ms', '1 transition']);
   });
 
   test('at most ten drawings a second, however much happens', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Wait } from '../../src/assembly/waits.ts';
-import { explain, sentence } from '../../src/view/waits.ts';
+import { alike, explain, sentence, sentenceOf } from '../../src/view/waits.ts';
 
 /** `a>b`: a waits for b. */
 const waits = (text: string): Wait[] => text.split(' ').map((pair): Wait => {
@@ -18,6 +18,24 @@ describe('sentence', () => {
     [{ component: '', what: 'wait for all', rule: 'instruction', for: ['a', 'b', 'c', 'd', 'e'].map((component) => ({ component, why: 'is not idle' })) }, 'the program waits at "wait for all": a is not idle; b is not idle; and 3 more'],
     [{ component: 'a\nb', what: 'leave up', rule: 'R2', port: 'x', for: [] }, 'a b waits to leave up, port x: nobody is there to release it'],
   ])('%j', (wait, text) => expect(sentence(wait)).toBe(text));
+});
+
+describe('waits that are alike', () => {
+  test('are one sentence, in the order of the first of each', () => {
+    const groups = alike(waits('a>p b>p c>q d>p e>p f>p >a'));
+    expect(groups.map((group) => sentenceOf(group, 100))).toEqual([
+      'a, b, d and 2 more wait to start go, port in: p.out is not active', 'c waits to start go, port in: q.out is not active', 'the program waits at "wait for all": a is not idle',
+    ]);
+  });
+  test('few columns: who and whom they wait for come first', () => {
+    const [many, one, program] = alike(waits('a>p b>p d>p c>q >a'));
+    expect([many!, one!, program!].map((group) => sentenceOf(group, 40))).toEqual(['a and 2 more: start go: p.out is not active', 'c: start go: q.out is not active', 'wait for all: a is not idle']);
+  });
+  test('two that wait for different things are not alike', () => {
+    const [wait] = waits('a>p');
+    const others: Wait[] = [{ ...wait!, port: 'other' }, { ...wait!, what: 'leave' }, { ...wait!, for: [] }, { ...wait!, for: [{ ...wait!.for[0]!, why: 'is withdrawing' }] }];
+    expect(alike([wait!, ...others])).toHaveLength(5);
+  });
 });
 
 describe('explain follows the chain from who waits to whom it waits for', () => {
