@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { foresee } from '../../src/assembly/foresee.ts';
 import { commands } from '../../src/cli/commands/index.ts';
-import { terminal } from '../../src/cli/io.ts';
+import type { Io } from '../../src/cli/io.ts';
 import { render } from '../../src/diagnostic.ts';
 import { loadAssembly, problemsOf } from '../../src/session/load.ts';
 import { explain } from '../../src/view/waits.ts';
@@ -147,12 +147,13 @@ describe('links', () => {
   });
 });
 
-describe('docs/cli.md', () => {
+describe('docs/cli.md', async () => {
   const page = textOf('docs/cli.md');
   const shared = page.slice(page.indexOf('## Commands that conduct'), page.indexOf('## `tutti init'));
   const sections = new Map([...page.matchAll(/^## `tutti (\S+)[^\n]*\n([\s\S]*?)(?=^## |(?![\s\S]))/gm)].map((match) => [match[1]!, match[2]!]));
-  const program = new Command('tutti');
-  for (const add of commands) add(program, terminal(), () => {});
+  const program = new Command('tutti').enablePositionalOptions();
+  const mute: Io = { out: () => {}, err: () => {}, isTerminal: false, stream: process.stdout, color: false };
+  for (const { load } of Object.values(commands)) (await load())(program, mute, () => {});
 
   it('has a section for each command, and no other', () => expect([...sections.keys()].sort()).toEqual(program.commands.map((command) => command.name()).sort()));
 
