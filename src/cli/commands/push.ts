@@ -1,6 +1,7 @@
 import type { Program } from '../../assembly/model.ts';
 import { conduct, conducting, type ConductOptions } from '../conduct.ts';
 import type { AddCommand } from './index.ts';
+import { refuseUnfinished } from './run.ts';
 
 /** `tutti push FILE COMPONENT BEHAVIOUR` */
 export const push: AddCommand = (root, io, exit) => {
@@ -10,6 +11,9 @@ export const push: AddCommand = (root, io, exit) => {
     .argument('<behaviour>', 'one of its type')
     .action(async (file: string, component: string, behaviour: string, options: ConductOptions) => {
       const program: Program = { name: `push ${component} ${behaviour}`, instructions: [{ kind: 'pushBehaviour', component, behaviour }] };
-      exit(await conduct(io, file, options, (session) => session.play(program)));
+      exit(await conduct(io, file, options, (session) => {
+        refuseUnfinished(session.state, file);
+        return session.play(program);
+      }));
     });
 };
