@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { fold } from '../assembly/engine.ts';
 import type { AssemblyRecord, JournalRecord, TimedHappening } from '../assembly/journal.ts';
 import type { Assembly } from '../assembly/model.ts';
-import { situationOf, type AssemblyState } from '../assembly/state.ts';
+import { restore, situationOf, type AssemblyState } from '../assembly/state.ts';
 import { createAssembly } from '../assembly/step.ts';
 import type { ComponentType } from '../components/model.ts';
 import { error, exitCodes, TuttiError } from '../diagnostic.ts';
 import { readJournal } from '../orchestrapi/journal-file.ts';
 import { journalPath } from './folder.ts';
+import { readSnapshot } from './snapshot-file.ts';
 
 // What a state folder says: read without the lock, by whoever asks.
 
@@ -61,6 +63,14 @@ export async function presentIn(stateFolder: string, assembly: Assembly): Promis
 export async function readRecorded(stateFolder: string, observe?: (happenings: readonly TimedHappening[]) => void): Promise<{ state: AssemblyState; first: AssemblyRecord; begun: ReadonlySet<string> }> {
   if (!existsSync(journalPath(stateFolder))) {
     throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `There is no journal in ${stateFolder}. "tutti run FILE" begins one.`), exitCodes.failed);
+  }
+  if (!observe) {
+    const bytes = await readFile(journalPath(stateFolder));
+    const saved = readSnapshot(stateFolder, bytes);
+    if (saved) {
+      const first = JSON.parse(bytes.toString('utf8', 0, bytes.indexOf(10))) as AssemblyRecord;
+      return { state: restore(saved.state, recordedTypes(first)), first, begun: new Set(saved.begun) };
+    }
   }
   const records = await readJournal<JournalRecord>(journalPath(stateFolder));
   const first = records[0];

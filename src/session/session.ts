@@ -17,6 +17,7 @@ import { openJournal } from '../orchestrapi/journal-file.ts';
 import { cleanSteps } from '../orchestrapi/orchestrapi.ts';
 import { journalPath, logPath } from './folder.ts';
 import { firstRecord, stateOf } from './recorded.ts';
+import { watched } from './snapshot-file.ts';
 import { hostOf, orchestrapiOf, realClock } from './stage.ts';
 
 export interface SessionOptions {
@@ -44,17 +45,19 @@ export class Session {
   /** Whether the journal was there already. */
   readonly existed: boolean;
   readonly #journal: Journal;
+  readonly #saveSnapshot: () => void;
   readonly #begun: ReadonlySet<string>;
   readonly #probes: Probes;
   readonly #cleaning: ReadonlySet<Promise<void>>;
 
-  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; existed: boolean; begun: ReadonlySet<string>; probes: Probes; cleaning: ReadonlySet<Promise<void>> }) {
+  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; existed: boolean; begun: ReadonlySet<string>; probes: Probes; cleaning: ReadonlySet<Promise<void>>; saveSnapshot: () => void }) {
     this.assembly = options.assembly;
     this.stateFolder = options.stateFolder;
     this.engine = options.engine;
     this.hosts = options.hosts;
     this.existed = options.existed;
     this.#journal = options.journal;
+    this.#saveSnapshot = options.saveSnapshot;
     this.#begun = options.begun;
     this.#probes = options.probes;
     this.#cleaning = options.cleaning;
@@ -64,12 +67,13 @@ export class Session {
   static async open(options: SessionOptions): Promise<Session> {
     const { assembly, stateFolder, clock = realClock } = options;
     await mkdir(stateFolder, { recursive: true });
-    const journal = options.journal ?? (await openJournal<JournalRecord>(journalPath(stateFolder)));
+    const opened = options.journal ?? (await openJournal<JournalRecord>(journalPath(stateFolder)));
     try {
-      const existed = journal.records.length > 0;
-      if (!existed) await journal.append(firstRecord(assembly, clock.now()));
-      const records: readonly JournalRecord[] = existed ? journal.records : [firstRecord(assembly, clock.now())];
+      const existed = opened.records.length > 0;
+      if (!existed) await opened.append(firstRecord(assembly, clock.now()));
+      const records: readonly JournalRecord[] = existed ? opened.records : [firstRecord(assembly, clock.now())];
       const { state, begun } = fold(records, (first) => stateOf(first, assembly));
+      const journal = watched(opened, stateFolder, begun);
       const hosts = options.hosts ?? (await boundHosts(assembly.hosts, options.flavour ?? {}, stateFolder));
       const log = logger(stateFolder);
       /** Where an action keeps its steps: by its end the component itself may be gone. */
@@ -104,9 +108,11 @@ export class Session {
         },
       });
       const probes = new Probes({ state, clock, probe: prober(stage), tell: (event) => engine.send(event), everyMs: options.probeEveryMs ?? 10_000 });
-      return new Session({ ...options, engine, journal, hosts, existed, begun, probes, cleaning });
+      // A journal of somebody else's is not the file that a snapshot would be of.
+      const saveSnapshot = options.journal ? () => {} : () => journal.save(state);
+      return new Session({ ...options, engine, journal, hosts, existed, begun, probes, cleaning, saveSnapshot });
     } catch (failure) {
-      await journal.close();
+      await opened.close();
       throw failure;
     }
   }
@@ -141,8 +147,16 @@ export class Session {
         await this.#executed(index);
       }
     };
-    const playing = (async () => module.play(conductor(issue, (use, provide) => this.#toConnection(use, provide))))();
-    await Promise.race([playing, engine.ended()]);
+    // A program need not wait for each instruction; one that fails then is a failure of the whole.
+    const broken = Promise.withResolvers<never>();
+    broken.promise.catch(() => {});
+    const tracked = (instruction: Instruction): Promise<void> => {
+      const issued = issue(instruction);
+      issued.catch(broken.reject);
+      return issued;
+    };
+    const playing = (async () => module.play(conductor(tracked, (use, provide) => this.#toConnection(use, provide))))();
+    await Promise.race([playing, broken.promise, engine.ended()]);
     if (engine.state.program?.outcome === undefined && !engine.isDraining) await engine.send({ kind: 'instruct', instructions: [], close: true });
     return engine.ended();
   }
@@ -153,17 +167,16 @@ export class Session {
     return this.engine.ended();
   }
 
-  /** An operator's repair, then the program goes on. @throws TuttiError REFUSED */
-  async repair(events: readonly Event[]): Promise<EngineEnd> {
+  /** An operator's repair; then the program may go on. @throws TuttiError REFUSED */
+  async repair(events: readonly Event[]): Promise<void> {
     for (const event of events) {
       try {
         await this.engine.send(event);
       } catch (refused) {
-        if (refused instanceof RangeError) throw new TuttiError(error('REFUSED', 'That cannot be done now', `${refused.message}.`), exitCodes.failed);
+        if (refused instanceof RangeError) throw new TuttiError(error('REFUSED', 'That cannot be done now', `${refused.message.charAt(0).toUpperCase()}${refused.message.slice(1)}.`), exitCodes.failed);
         throw refused;
       }
     }
-    return this.engine.ended();
   }
 
   async close(): Promise<void> {
@@ -173,6 +186,7 @@ export class Session {
     const forget = realClock.after(5_000, resolve);
     await Promise.race([Promise.all(this.#cleaning), late]);
     forget();
+    this.#saveSnapshot();
     await this.#journal.close();
     await Promise.all([...this.hosts.values()].map((host) => host.close()));
   }
