@@ -110,7 +110,8 @@ export class Engine {
   /** How the program ends; at once when it has. */
   ended(): Promise<EngineEnd> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken);
-    const outcome = this.state.program?.outcome;
+    // Without a program there is nothing to wait for but what runs.
+    const outcome = this.state.program ? this.state.program.outcome : 'done';
     if (outcome !== undefined && this.#running.size === 0) return Promise.resolve(outcome);
     if (this.#draining && this.#running.size === 0 && !this.#pumping) return Promise.resolve('interrupted');
     const waiter = Promise.withResolvers<EngineEnd>();
