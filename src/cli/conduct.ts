@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import type { EngineEnd } from '../assembly/engine.ts';
 import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly } from '../assembly/model.ts';
 import { waitsOf } from '../assembly/waits.ts';
-import { exitCodes, TuttiError, type ExitCode } from '../diagnostic.ts';
+import { error, exitCodes, TuttiError, type Diagnostic, type ExitCode } from '../diagnostic.ts';
 import { flavours, type Flavour } from '../orchestrapi/flavours/index.ts';
 import { logPath, stateFolderOf } from '../session/folder.ts';
 import { loadAssembly, problemsOf } from '../session/load.ts';
@@ -11,6 +12,8 @@ import { presentIn } from '../session/recorded.ts';
 import { Session } from '../session/session.ts';
 import { explain } from '../view/waits.ts';
 import type { Io } from './io.ts';
+import { printDiagnostics } from './diagnostics.ts';
+import { killedTransitions } from './failures.ts';
 import { watch, type ViewMode } from './watch.ts';
 
 /** Options of every command that conducts. */
@@ -45,10 +48,14 @@ export async function requireAssembly(file: string): Promise<Assembly> {
 
 /**
  * Opens the session of a file, shows what happens while `play` goes on, hears Ctrl-C, and says how it ended.
+ * @param play its second argument takes what is to be said beside the outcome
+ * @param prepare what may still fail before anything is written
  * @returns the exit code
  */
-export async function conduct(io: Io, file: string, options: ConductOptions, play: (session: Session) => Promise<EngineEnd>): Promise<ExitCode> {
+export async function conduct(io: Io, file: string, options: ConductOptions, play: (session: Session, note: (note: Diagnostic) => void) => Promise<EngineEnd>, prepare?: (assembly: Assembly) => Promise<void>): Promise<ExitCode> {
   const assembly = await requireAssembly(file);
+  if (options.hosts !== undefined) requireThere(options.hosts);
+  await prepare?.(assembly);
   const stateFolder = stateFolderOf(file);
   const mode: ViewMode = options.json ? 'json' : options.plain || !io.isTerminal ? 'plain' : 'live';
   const view = watch(io, mode, { assemblyName: assembly.name, verbose: options.verbose ?? false, logOf: (c, t) => logPath(stateFolder, c, t) });
@@ -63,18 +70,30 @@ export async function conduct(io: Io, file: string, options: ConductOptions, pla
     session.engine.interrupt();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  // However the process ends, the terminal is given back.
+  const giveBack = () => view.end();
+  process.on('exit', giveBack);
   try {
-    const end = await play(session);
+    const notes: Diagnostic[] = [];
+    const end = await play(session, (note) => void notes.push(note));
     view.end();
+    printDiagnostics(io, notes, options.json ?? false);
     return conclude(io, session, end, file, mode);
   } finally {
     view.end();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('exit', giveBack);
     await session.close();
   }
 }
 
-function conclude(io: Io, session: Session, end: EngineEnd, file: string, mode: ViewMode): ExitCode {
+function requireThere(file: string): void {
+  if (!existsSync(file)) throw new TuttiError(error('FILE_UNREADABLE', 'The file cannot be read', 'There is no such file. --hosts names the file (for the flavour testbed: the folder) that says which machine each role is on.', { file }));
+}
+
+function conclude(io: Io, session: Session, ending: EngineEnd, file: string, mode: ViewMode): ExitCode {
+  // What the operator killed has failed, and is what was interrupted.
+  const isKilled = ending === 'failed' && session.engine.isDraining && killedTransitions(session.state).length > 0;
+  const end = isKilled ? 'interrupted' : ending;
   const waits = end === 'done' ? [] : waitsOf(session.state);
   const program = session.state.program?.name ?? '';
   if (mode === 'json') {
@@ -83,7 +102,7 @@ function conclude(io: Io, session: Session, end: EngineEnd, file: string, mode: 
     for (const line of explain(waits)) io.err(`  ${line}`);
     if (end === 'failed') io.err(`Mend what failed, then: tutti retry ${file}   (or: tutti skip, tutti abort; tutti logs shows its output)`);
     if (end === 'deadlock') io.err(`Nothing runs and nothing can move. "tutti push", another program or "tutti abort ${file}" may release it.`);
-    if (end === 'interrupted') io.err(`Continue with: tutti resume ${file}`);
+    if (end === 'interrupted') io.err(`Continue with: tutti resume ${file}${isKilled ? '   (what was killed is run again; or: tutti skip, tutti abort)' : ''}`);
   }
   switch (end) {
     case 'done': return exitCodes.done;

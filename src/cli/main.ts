@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { error, exitCodes, TuttiError, type ExitCode } from '../diagnostic.ts';
 import { commands } from './commands/index.ts';
-import { printDiagnostics } from './diagnostics.ts';
+import { inDiagnostics, printDiagnostics, sentence } from './diagnostics.ts';
 import { terminal, type Io } from './io.ts';
 
 /** Runs one command line and gives its exit code; nothing is printed but through `io`. */
@@ -15,7 +15,8 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: () => {} })
     .showSuggestionAfterError(true)
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 usage, 3 invalid file, 4 deadlock, 130 interrupted.');
-  await addCommands(root, io, (result) => (code = result), argv.find((word) => Object.hasOwn(commands, word)));
+  const wanted = argv.find((word) => Object.hasOwn(commands, word));
+  await addCommands(root, io, (result) => (code = result), wanted);
   const json = argv.includes('--json');
   try {
     await root.parseAsync([...argv], { from: 'user' });
@@ -28,25 +29,23 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
         io.err(root.helpInformation());
         return exitCodes.usage;
       }
-      const detail = thrown.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)/, '. Did you mean "$1"?');
-      printDiagnostics(io, [error('USAGE', 'The command line is not understood', `${detail.charAt(0).toUpperCase()}${detail.slice(1)}${detail.endsWith('?') || detail.endsWith('.') ? '' : '.'} See "tutti --help".`)], json);
+      const detail = thrown.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)/, '. Did you mean "$1"?').replaceAll(/'([^']*)'/g, '"$1"');
+      const usage = wanted === undefined ? 'See "tutti --help".' : `Usage: tutti ${wanted} ${commands[wanted]!.usage}. See "tutti ${wanted} --help".`;
+      printDiagnostics(io, [error('USAGE', 'The command line is not understood', `${sentence(detail)} ${usage}`)], json);
       return exitCodes.usage;
     }
-    if (thrown instanceof TuttiError) {
-      printDiagnostics(io, thrown.diagnostics, json);
-      return thrown.exitCode;
-    }
-    throw thrown;
+    printDiagnostics(io, inDiagnostics(thrown), json);
+    return thrown instanceof TuttiError ? thrown.exitCode : exitCodes.failed;
   }
 }
 
 /** All commands by what the help and "did you mean" say of them, and the `wanted` one with its arguments, options and action. */
 export async function addCommands(root: Command, io: Io, exit: (code: ExitCode) => void, wanted: string | undefined): Promise<void> {
   root.configureHelp({ subcommandTerm: (command) => `${command.name()} ${commands[command.name()]?.usage ?? '[command]'}` });
-  for (const [name, { about, load }] of Object.entries(commands)) {
+  for (const [name, { about, example, load }] of Object.entries(commands)) {
     if (name === wanted) (await load())(root, io, exit);
     else root.command(name);
-    root.commands.at(-1)!.description(about);
+    root.commands.at(-1)!.description(about).addHelpText('after', `\nExample: ${example}`);
   }
 }
 
@@ -55,5 +54,12 @@ const { version } = packageJson;
 
 /** The process's entry: the only place that exits. */
 export async function main(argv: readonly string[]): Promise<void> {
-  process.exitCode = await run(argv, terminal());
+  const io = terminal();
+  // What escapes every command is told like anything else; the live view gives the terminal back when the process exits.
+  process.on('uncaughtException', (thrown) => {
+    process.exitCode = exitCodes.failed;
+    printDiagnostics(io, inDiagnostics(thrown), argv.includes('--json'));
+    process.exit();
+  });
+  process.exitCode = await run(argv, io);
 }

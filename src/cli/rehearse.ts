@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { checkProgram, expandCalls } from '../assembly/check.ts';
 import { actionKey } from '../assembly/engine.ts';
 import type { TimedHappening } from '../assembly/journal.ts';
@@ -15,9 +16,9 @@ import { rehearseAction, type ActionRehearsal } from '../session/rehearse-action
 import { oneLine, safeLines } from '../view/text.ts';
 import { explain } from '../view/waits.ts';
 import { duration } from '../view/time.ts';
-import { programOf } from './commands/run.ts';
 import { requireAssembly } from './conduct.ts';
 import type { Io } from './io.ts';
+import { inModule, programOf } from './programs.ts';
 
 /** Whether durations were measured, and how long the transitions took: component.transition, else type.transition -> milliseconds. */
 export interface Recorded {
@@ -45,7 +46,7 @@ export async function recordedOf(file: string, assembly: Assembly): Promise<Reco
 /** Plays a program on the virtual clock from `state`, which is advanced; `begin` hears each start, with the state then. @throws TuttiError when it is not valid there (I7) */
 export async function rehearsal(assembly: Assembly, name: string, state: AssemblyState, durations?: ReadonlyMap<string, number>, begin?: (action: ActionRef, now: AssemblyState) => void): Promise<Simulation> {
   const found = await programOf(assembly, name);
-  const program: Program = 'kind' in found ? { name, instructions: await instructionsOf(found) } : found;
+  const program: Program = 'kind' in found ? { name, instructions: await inModule(resolve(name), name, async () => instructionsOf(found)) } : found;
   const { instructions } = expandCalls(assembly, program);
   const errors = checkProgram(assembly, situationOf(state), program).filter((d) => d.severity === 'error');
   if (errors.length > 0) throw new TuttiError(errors);

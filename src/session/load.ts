@@ -7,6 +7,7 @@ import { modulesOf, parseAssembly } from '../assembly/parse.ts';
 import { catalogue, wiringRules } from '../components/catalogue/index.ts';
 import type { ComponentType } from '../components/model.ts';
 import { error, type Diagnostic } from '../diagnostic.ts';
+import { unreadable } from './unreadable.ts';
 
 /**
  * Reads and parses an assembly file with the catalogue and the modules that it names.
@@ -17,9 +18,7 @@ export async function loadAssembly(file: string, present?: ReadonlyMap<string, s
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const why = code === 'ENOENT' ? 'There is no such file. "tutti init" writes one to begin with.' : code === 'EISDIR' ? 'It is a folder; name the file in it.' : (cause as Error).message;
-    return { diagnostics: [error('FILE_UNREADABLE', 'The file cannot be read', why, { file })] };
+    return { diagnostics: [unreadable(file, cause)] };
   }
   const types = new Map<string, ComponentType>(catalogue.map((type) => [type.name, type]));
   const diagnostics: Diagnostic[] = [];

@@ -1,6 +1,10 @@
 import type { Event } from '../../assembly/model.ts';
 import { isIdle } from '../../components/net.ts';
 import { conduct, conducting, type ConductOptions } from '../conduct.ts';
+import { notRunning, nothingUnderWay } from '../diagnostics.ts';
+import { requireComponent } from '../failures.ts';
+import { goOn } from '../programs.ts';
+import { requireBegun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti abort FILE [COMPONENT]` (F3) */
@@ -9,14 +13,21 @@ export const abort: AddCommand = (root, io, exit) => {
     .argument('<file>', 'assembly file')
     .argument('[component]', 'its name')
     .action(async (file: string, component: string | undefined, options: ConductOptions) => {
-      exit(await conduct(io, file, options, async (session) => {
+      requireBegun(file);
+      exit(await conduct(io, file, options, async (session, note) => {
+        const { program } = session.state;
+        // An assembly without a program has nobody who could end.
+        if (!program) throw notRunning(file);
+        if (component !== undefined) requireComponent(session.state, component);
+        if (component === undefined && program.outcome === 'done') note(nothingUnderWay(`"${program.name}" is done.`));
         // What was interrupted before it could begin has no fate to wait for: it failed.
         await session.dropUnbegun(component);
         const names = component === undefined ? [...session.state.members.values()].filter((m) => !isIdle(m.state)).map((m) => m.spec.name) : [component];
         const events: Event[] = names.map((name) => ({ kind: 'abort', component: name }));
         if (component === undefined) events.unshift({ kind: 'cancel' });
         else await session.engine.resume();
-        return session.repair(events);
+        await session.repair(events);
+        return goOn(session);
       }));
     });
 };

@@ -1,6 +1,7 @@
 import { foresee } from '../../assembly/foresee.ts';
 import { exitCodes } from '../../diagnostic.ts';
 import { loadAssembly, problemsOf } from '../../session/load.ts';
+import { count as counted } from '../../view/text.ts';
 import { explain } from '../../view/waits.ts';
 import { printDiagnostics } from '../diagnostics.ts';
 import type { AddCommand } from './index.ts';
@@ -19,8 +20,9 @@ export const check: AddCommand = (root, io, exit) => {
       printDiagnostics(io, found, options.json ?? false);
       const count = (severity: string) => found.filter((d) => d.severity === severity).length;
       if (!options.json) {
-        const summary = [`${count('error')} errors`, `${count('warning')} warnings`, `${count('note')} notes`].join(', ');
-        io.out(assembly ? `${file}: ${assembly.components.length} components, ${assembly.connections.length} connections, ${assembly.programs.size} programs: ${summary}` : `${file}: ${summary}`);
+        const summary = ['error', 'warning', 'note'].map((severity) => counted(count(severity), severity)).join(', ');
+        const size = assembly && [counted(assembly.components.length, 'component'), counted(assembly.connections.length, 'connection'), counted(assembly.programs.size, 'program')].join(', ');
+        io.out(size === undefined ? `${file}: ${summary}` : `${file}: ${size}: ${summary}`);
       }
       if (count('error') > 0 || (options.strict && count('warning') > 0)) exit(exitCodes.invalid);
     });

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { didYouMean, error, exitCodes, TuttiError } from '../../diagnostic.ts';
 import { recordedBinding, rolesOf, shellOn } from '../../orchestrapi/flavours/index.ts';
 import { stateFolderOf } from '../../session/folder.ts';
+import { requireBegun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti connect FILE HOST [COMMAND...]` */
@@ -12,11 +12,11 @@ export const connect: AddCommand = (root, io, exit) => {
     .argument('<host>', 'host of the assembly: head, worker[2]')
     .argument('[command...]', 'instead of a shell')
     .passThroughOptions()
-    .addHelpText('after', '\nExample: tutti connect assembly.yaml head ls ns')
     .action(async (file: string, host: string, words: string[]) => {
       const command = words[0] === '--' ? words.slice(1) : words;
       const stateFolder = stateFolderOf(file);
-      const binding = existsSync(stateFolder) ? await recordedBinding(stateFolder) : undefined;
+      requireBegun(file);
+      const binding = await recordedBinding(stateFolder);
       if (!binding) throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `"tutti run ${file}" binds its hosts to machines.`), exitCodes.failed);
       if (!rolesOf(binding).includes(host)) throw new TuttiError(error('UNKNOWN_HOST', 'Unknown host', `No host is named "${host}".${didYouMean(host, rolesOf(binding)) || ` Hosts: ${rolesOf(binding).join(', ')}.`}`), exitCodes.usage);
       const [program, ...args] = await shellOn(binding, host, command, stateFolder);

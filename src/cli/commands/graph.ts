@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { catalogue } from '../../components/catalogue/index.ts';
 import { didYouMean, error, TuttiError } from '../../diagnostic.ts';
 import { assemblyGraph, graphFormats, netGraph, type GraphFormat } from '../../view/graph.ts';
 import { requireAssembly } from '../conduct.ts';
+import { writeOutput } from '../output.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti graph FILE` */
@@ -25,7 +25,7 @@ export const graph: AddCommand = (root, io) => {
         if (file === undefined) throw new TuttiError(error('USAGE', 'The command line is not understood', 'Name an assembly file, or a type with --type.'), 2);
         text = assemblyGraph(await requireAssembly(file), { as: options.as });
       }
-      if (options.output) writeFileSync(options.output, text);
+      if (options.output) writeOutput(options.output, text);
       else io.out(options.json ? JSON.stringify({ as: options.as, text }) : text);
     });
 };

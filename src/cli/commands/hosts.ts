@@ -1,7 +1,7 @@
 import { stateFolderOf } from '../../session/folder.ts';
-import { readRecorded } from '../../session/recorded.ts';
 import { recordedBinding, type Binding } from '../../orchestrapi/flavours/index.ts';
 import { padEnd } from '../../view/text.ts';
+import { recordedRun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti hosts FILE` */
@@ -9,10 +9,9 @@ export const hosts: AddCommand = (root, io) => {
   root.command('hosts')
     .argument('<file>', 'assembly file')
     .option('--json', 'one JSON object a host: {host, flavour, machine, components}')
-    .addHelpText('after', '\nExample: tutti hosts assembly.yaml')
     .action(async (file: string, options: { json?: boolean }) => {
       const stateFolder = stateFolderOf(file);
-      const { state, first } = await readRecorded(stateFolder);
+      const { state, first } = await recordedRun(file);
       const binding = (await recordedBinding(stateFolder)) ?? { flavour: 'local', roles: first.hosts };
       const rows = first.hosts.map((host) => ({
         host, flavour: host === 'local' ? 'local' : binding.flavour, machine: machineOf(binding, host),

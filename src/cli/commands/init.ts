@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
+import { inWords } from '../../orchestrapi/errno.ts';
+import { writeOutput } from '../output.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti init [DIR]` */
@@ -11,8 +13,13 @@ export const init: AddCommand = (root, io) => {
     .action((folder: string, options: { json?: boolean }) => {
       const file = join(folder, 'assembly.yaml');
       if (existsSync(file)) throw new TuttiError(error('FILE_EXISTS', 'The file is there already', `"${file}" is not overwritten. Name another folder: tutti init FOLDER.`), exitCodes.usage);
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, beginning);
+      try {
+        mkdirSync(dirname(file), { recursive: true });
+      } catch (cause) {
+        const { code, message } = cause as NodeJS.ErrnoException;
+        throw new TuttiError(error('OUTPUT_UNWRITABLE', 'The output cannot be written', `The folder cannot be made: ${inWords({ code, message })}. Name another one.`, { file: folder }), exitCodes.failed, cause);
+      }
+      writeOutput(file, beginning);
       io.out(options.json ? JSON.stringify({ file }) : `Wrote ${file}. Next:\n  tutti check ${file}\n  tutti run ${file}\n  tutti run ${file} stop`);
     });
 };

@@ -1,5 +1,6 @@
 import type { Program } from '../../assembly/model.ts';
 import { conduct, conducting, type ConductOptions } from '../conduct.ts';
+import { requireComponent } from '../failures.ts';
 import type { AddCommand } from './index.ts';
 import { refuseUnfinished } from './run.ts';
 
@@ -13,6 +14,7 @@ export const push: AddCommand = (root, io, exit) => {
       const program: Program = { name: `push ${component} ${behaviour}`, instructions: [{ kind: 'pushBehaviour', component, behaviour }] };
       exit(await conduct(io, file, options, (session) => {
         refuseUnfinished(session.state, file);
+        requireComponent(session.state, component);
         return session.play(program);
       }));
     });

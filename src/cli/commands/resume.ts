@@ -1,6 +1,9 @@
-import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
+import { inFlight } from '../../assembly/engine.ts';
 import { conduct, conducting, type ConductOptions } from '../conduct.ts';
-import { programOf } from './run.ts';
+import { nothingUnderWay, notRunning } from '../diagnostics.ts';
+import { killedTransitions } from '../failures.ts';
+import { goOn } from '../programs.ts';
+import { requireBegun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti resume FILE` */
@@ -8,15 +11,15 @@ export const resume: AddCommand = (root, io, exit) => {
   conducting(root.command('resume'))
     .argument('<file>', 'assembly file')
     .action(async (file: string, options: ConductOptions) => {
-      exit(await conduct(io, file, options, async (session) => {
+      requireBegun(file);
+      exit(await conduct(io, file, options, async (session, note) => {
         const { program } = session.state;
-        if (!program) throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `"tutti run ${file}" begins.`), exitCodes.failed);
-        if (program.open && program.outcome === undefined) {
-          const module = await programOf(session.assembly, program.name);
-          await session.engine.resume();
-          if ('kind' in module) return session.playModule(program.name, module);
-        }
-        return session.resume();
+        if (!program) throw notRunning(file);
+        if (program.outcome === 'done' && inFlight(session.state).length === 0) note(nothingUnderWay(`"${program.name}" is done.`));
+        await session.engine.resume();
+        // A second Ctrl-C killed them: they belong to what was interrupted.
+        await session.repair(killedTransitions(session.state).map((killed) => ({ kind: 'retry', ...killed })));
+        return goOn(session);
       }));
     });
 };

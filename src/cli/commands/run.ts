@@ -1,9 +1,7 @@
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { Assembly, Program } from '../../assembly/model.ts';
+import type { Program } from '../../assembly/model.ts';
 import type { ProgramModule } from '../../assembly/program.ts';
 import type { AssemblyState } from '../../assembly/state.ts';
-import { didYouMean, error, TuttiError } from '../../diagnostic.ts';
+import { error, TuttiError } from '../../diagnostic.ts';
 import { conduct, conducting, type ConductOptions } from '../conduct.ts';
 import { play, programOf } from '../programs.ts';
 import { rehearse } from '../rehearse.ts';
@@ -18,11 +16,8 @@ export const runCommand: AddCommand = (root, io, exit) => {
     .action(async (file: string, name: string, options: ConductOptions & { dryRun?: boolean }) => {
       if (options.dryRun) return exit(await rehearse(io, file, name, options));
       let found: Program | ProgramModule | undefined;
-      exit(await conduct(io, file, options, async (session) => {
-        const { program } = session.state;
-        if (program && program.outcome === undefined) {
-          throw new TuttiError(error('PROGRAM_UNFINISHED', 'A program was interrupted', `"${program.name}" is not over. "tutti resume ${file}" continues it, "tutti abort ${file}" drops it.`));
-        }
+      exit(await conduct(io, file, options, (session) => {
+        refuseUnfinished(session.state, file);
         return play(session, name, found!);
       }, async (assembly) => void (found = await programOf(assembly, name))));
     });

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { traceOf } from '../../assembly/trace.ts';
 import { createAssembly } from '../../assembly/step.ts';
 import type { ExitCode } from '../../diagnostic.ts';
@@ -6,6 +5,7 @@ import { ganttSvg } from '../../view/gantt.ts';
 import { duration } from '../../view/time.ts';
 import { requireAssembly } from '../conduct.ts';
 import { recordedOf, rehearsal, reportEnd } from '../rehearse.ts';
+import { writeOutput } from '../output.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti simulate FILE [PROGRAM...]` */
@@ -31,7 +31,7 @@ export const simulateCommand: AddCommand = (root, io, exit) => {
           io.out(`critical path: ${simulation.criticalPath.map((s) => `${s.component}.${s.transition} ${duration(s.endMs - s.startMs)}`).join(' → ') || 'nothing to do'}`);
         }
         worst = reportEnd(io, name, simulation, options.json ?? false) || worst;
-        if (options.gantt) writeFileSync(options.gantt, ganttSvg(traceOf(simulation.happenings), { title: `${assembly.name}: ${name} (predicted)` }));
+        if (options.gantt) writeOutput(options.gantt, ganttSvg(traceOf(simulation.happenings), { title: `${assembly.name}: ${name} (predicted)` }));
         if (worst !== 0) break;
       }
       exit(worst);

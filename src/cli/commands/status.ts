@@ -1,10 +1,13 @@
 import { exitCodes } from '../../diagnostic.ts';
+import { actionKey, inFlight } from '../../assembly/engine.ts';
 import { waitsOf } from '../../assembly/waits.ts';
 import { snapshot } from '../../assembly/state.ts';
 import { stateFolderOf } from '../../session/folder.ts';
-import { readRecorded } from '../../session/recorded.ts';
+import { controllerOf } from '../../session/controller.ts';
+import { controllerLines, type UnderWay } from '../../view/controller.ts';
 import { statusTable } from '../../view/status.ts';
 import { explain } from '../../view/waits.ts';
+import { recordedRun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti status FILE` */
@@ -13,10 +16,10 @@ export const status: AddCommand = (root, io, exit) => {
     .argument('<file>', 'assembly file')
     .option('--all', 'a row for every component, however many')
     .option('--probe', 'ask the probes of all held places now; exit code 1 when one fails')
-    .option('--json', 'one JSON object: {assembly, members, connections, program, waits, ill?}')
-    .addHelpText('after', '\nExample: tutti status assembly.yaml --probe')
+    .option('--json', 'one JSON object: {assembly, members, connections, program, waits, controller?, underWay, ill?}')
     .action(async (file: string, options: { json?: boolean; all?: boolean; probe?: boolean }) => {
-      const { state, first } = await readRecorded(stateFolderOf(file));
+      const { state, first, begun } = await recordedRun(file);
+      const controller = controllerOf(stateFolderOf(file));
       const waits = waitsOf(state);
       const ill = options.probe ? await probe(file) : undefined;
       for (const { component, place, reason } of ill ?? []) {
@@ -24,8 +27,12 @@ export const status: AddCommand = (root, io, exit) => {
         if (member) member.degraded = new Map(member.degraded).set(place, reason);
       }
       if (ill && ill.length > 0) exit(exitCodes.failed);
-      if (options.json) return io.out(JSON.stringify({ assembly: first.name, ...snapshot(state), waits, ...(ill ? { ill } : {}) }));
-      io.out([...statusTable(snapshot(state), { assembly: first.name, all: options.all ?? false }), ...explain(waits)].join('\n'));
+      const underWay = inFlight(state).map(({ action }): UnderWay => ({
+        component: action.component, transition: action.transition, host: state.member(action.component).spec.on, begun: begun.has(actionKey(action)),
+      }));
+      if (options.json) return io.out(JSON.stringify({ assembly: first.name, ...snapshot(state), waits, ...(controller ? { controller } : {}), underWay, ...(ill ? { ill } : {}) }));
+      const isOver = state.program === undefined || state.program.outcome !== undefined;
+      io.out([...statusTable(snapshot(state), { assembly: first.name, all: options.all ?? false }), ...explain(waits), ...controllerLines({ controller, underWay, isOver, file })].join('\n'));
       if (ill?.length === 0) io.out('Every probe of a held place says that all is well.');
     });
 };

@@ -1,11 +1,10 @@
 import type { TimedHappening } from '../../assembly/journal.ts';
-import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { sinceLastProgram, traceOf } from '../../assembly/trace.ts';
-import { stateFolderOf } from '../../session/folder.ts';
-import { readRecorded } from '../../session/recorded.ts';
 import { ganttSvg } from '../../view/gantt.ts';
 import { traceToChrome, traceToCsv, traceToJson } from '../../view/trace-export.ts';
+import { writeOutput } from '../output.ts';
+import { recordedRun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti trace FILE --as gantt|chrome|csv|json` */
@@ -18,7 +17,7 @@ export const trace: AddCommand = (root, io) => {
     .option('--json', 'as --as json')
     .action(async (file: string, options: { as: 'gantt' | 'chrome' | 'csv' | 'json'; output?: string; json?: boolean; all?: boolean }) => {
       const happenings: TimedHappening[] = [];
-      const { first, state } = await readRecorded(stateFolderOf(file), (some) => void happenings.push(...some));
+      const { first, state } = await recordedRun(file, (some) => void happenings.push(...some));
       const hosts = new Map([...first.components.map((c) => [c.name, c.on] as const), ...[...state.members.values()].map((m) => [m.spec.name, m.spec.on] as const)]);
       const hostOf = (component: string) => hosts.get(component);
       const spans = traceOf(options.all ? happenings : sinceLastProgram(happenings));
@@ -26,7 +25,7 @@ export const trace: AddCommand = (root, io) => {
         gantt: () => ganttSvg(spans, { hostOf, title: first.name }), chrome: () => traceToChrome(spans, { hostOf }),
         csv: () => traceToCsv(spans, { hostOf }), json: () => traceToJson(spans, { hostOf }),
       }[options.json ? 'json' : options.as]();
-      if (options.output) writeFileSync(options.output, text);
+      if (options.output) writeOutput(options.output, text);
       else io.out(text);
     });
 };
