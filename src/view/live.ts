@@ -23,6 +23,8 @@ export interface LiveViewOptions {
 
 const leastMs = 100;
 const tickMs = 1_000;
+/** Drawing takes a fifth of the time at most: what is drawn is what goes on, and it needs the processor too. */
+const idleTimes = 4;
 
 /** The alternate screen (the shell's one comes back untouched), no cursor, and no wrapping where a terminal measures wider than we do. */
 const enter = '\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[2J';
@@ -31,7 +33,7 @@ const leave = '\u001b[?7h\u001b[?25h\u001b[?1049l';
 const sync = ['\u001b[?2026h', '\u001b[?2026l'] as const;
 
 /**
- * Shows the model on one screen while something goes on: draws after `changed()`, at most ten times a second, and once a second for the times in
+ * Shows the model on one screen while something goes on: draws after `changed()`, at most ten times a second (fewer when drawing itself takes long), and once a second for the times in
  * it; writes only the lines that differ. A terminal that is slower than that is left alone until it has caught up. `stop()` gives the
  * screen back and leaves the last frame on it; it may be called twice, and from an exit handler.
  *
@@ -49,6 +51,7 @@ export class LiveView {
   /** Lines on the screen; undefined when it must be drawn afresh. */
   #shown: readonly string[] | undefined;
   #lastMs = -Infinity;
+  #tookMs = 0;
   #cancel: (() => void) | undefined;
   #dueMs = Infinity;
   #on = false;
@@ -67,7 +70,7 @@ export class LiveView {
 
   /** There is something new to show. */
   changed(): void {
-    if (this.#on) this.#drawAt(this.#lastMs + leastMs);
+    if (this.#on) this.#drawAt(this.#lastMs + this.#tookMs + Math.max(leastMs - this.#tookMs, idleTimes * this.#tookMs));
   }
 
   stop(): void {
@@ -102,6 +105,7 @@ export class LiveView {
       const text = difference(this.#shown, lines);
       if (text !== '') terminal.write(sync[0] + text + sync[1]);
       this.#shown = lines;
+      this.#tookMs = clock.now() - this.#lastMs;
     }
     this.#drawAt(this.#lastMs + tickMs);
   }

@@ -45,6 +45,30 @@ describe('LiveView', () => {
     expect(screen.writes.length - before).toBeGreaterThanOrEqual(9);
   });
 
+  test('a model that takes long to look at is drawn less often', () => {
+    const clock = new ManualClock();
+    const screen = new Screen();
+    const state = new LiveState({ assembly: 'large', startMs: 0 });
+    let nowMs = 0;
+    const slow = { now: () => nowMs, after: (ms: number, callback: () => void) => clock.after(nowMs - clock.now() + ms, callback) };
+    const drawnAt: number[] = [];
+    const view = new LiveView({ terminal: screen, clock: slow, model: () => {
+      drawnAt.push(nowMs);
+      nowMs += 60;
+      return state.model({ nowMs, waits: [] });
+    } });
+    view.start();
+    for (let i = 0; i < 20; i++) {
+      view.changed();
+      nowMs = Math.max(nowMs, 50 * i);
+      clock.advanceTo(nowMs);
+    }
+    view.stop();
+    const gaps = drawnAt.slice(1, -1).map((atMs, i) => atMs - drawnAt[i]!);
+    expect(gaps.length).toBeGreaterThan(1);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(300);
+  });
+
   test('once a second when nothing happens, and then only the lines that differ', () => {
     const { clock, screen, view, happen } = live();
     happen({ kind: 'started', action: action('la1') });
