@@ -29,8 +29,7 @@ export async function programOf(assembly: Assembly, name: string, from = process
   try {
     module = (await import(pathToFileURL(path).href)) as { default?: unknown };
   } catch (cause) {
-    const message = (cause as Error).message?.split('\n')[0] ?? String(cause);
-    throw new TuttiError(error('MODULE_UNREADABLE', 'A module cannot be loaded', sentence(message.replace(/ imported from \S+$/, '')), placeIn(cause, path, name) ?? { file: name }), exitCodes.invalid, cause);
+    throw new TuttiError(error('MODULE_UNREADABLE', 'A module cannot be loaded', whyNotLoaded(cause), placeIn(cause, path, name) ?? { file: name }), exitCodes.invalid, cause);
   }
   const exported = module.default as Partial<ProgramModule> | undefined;
   if (exported?.kind !== 'program' || typeof exported.play !== 'function') {
@@ -43,7 +42,7 @@ export async function programOf(assembly: Assembly, name: string, from = process
 export async function play(session: Session, name: string, found: Program | ProgramModule): Promise<EngineEnd> {
   if (!('kind' in found)) return session.play(found);
   // Found again by its path from the assembly file, wherever the operator stands then.
-  return inModule(resolve(name), name, () => session.playModule(relative(session.assembly.folder, resolve(name)), found));
+  return inModule(resolve(name), name, () => session.playModule(relative(session.assembly.folder, resolve(name)), found), unfinished);
 }
 
 /** Waits for the end of the program that is not over; one in TypeScript is played on. */
@@ -51,32 +50,45 @@ export async function goOn(session: Session): Promise<EngineEnd> {
   const { program } = session.state;
   if (program?.open && program.outcome === undefined) {
     const found = await programOf(session.assembly, program.name, session.assembly.folder);
-    if ('kind' in found) return inModule(resolve(session.assembly.folder, program.name), program.name, () => session.playModule(program.name, found));
+    if ('kind' in found) return inModule(resolve(session.assembly.folder, program.name), program.name, () => session.playModule(program.name, found), unfinished);
   }
   return session.engine.ended();
 }
 
+/** What becomes of a program that threw while it was played. */
+const unfinished = 'The program is not over: when that is mended, "tutti resume" continues it; "tutti abort" drops it.';
+
 /** Gives what a module's program throws its place in the module. @throws TuttiError PROGRAM_THREW for what is not tutti's */
-export async function inModule<T>(path: string, name: string, act: () => Promise<T>): Promise<T> {
+export async function inModule<T>(path: string, name: string, act: () => Promise<T>, wayOut = ''): Promise<T> {
   try {
     return await act();
   } catch (thrown) {
     const where = placeIn(thrown, path, name);
-    if (thrown instanceof TuttiError) throw where ? new TuttiError(thrown.diagnostics.map((d) => ({ where, ...d })), thrown.exitCode, thrown) : thrown;
+    if (thrown instanceof TuttiError) throw where ? new TuttiError(thrown.diagnostics.map((d) => ({ where, ...d, detail: d.detail?.includes('tutti abort') ? d.detail : `${d.detail ?? ''} ${wayOut}`.trim() })), thrown.exitCode, thrown) : thrown;
     if (!where) throw thrown;
-    throw new TuttiError(error('PROGRAM_THREW', 'A program threw', `${sentence(String(thrown))} Mend it. What was under way is continued by "tutti resume", and dropped by "tutti abort".`, where), exitCodes.failed, thrown);
+    throw new TuttiError(error('PROGRAM_THREW', 'A program threw', `${sentence(String(thrown))} ${wayOut}`.trim(), where), exitCodes.failed, thrown);
   }
 }
 
-/** Where in a module an error comes from, as its stack says; also for a syntax error, whose stack begins with its place. */
+/** In the words of Node; what the module itself threw as it was thrown. */
+function whyNotLoaded(cause: unknown): string {
+  const isNodes = cause instanceof SyntaxError || (cause instanceof Error && 'code' in cause);
+  const [first = ''] = (isNodes ? cause.message : String(cause)).split('\n');
+  return sentence(first.replace(/^Cannot find (package|module) '([^']+)' imported from \S+$/, 'Cannot find the $1 "$2" that it imports'));
+}
+
+/** Where in a module an error comes from, as its stack says. The stack of TypeScript that cannot be read begins with its place, the line, and a caret below it. */
 function placeIn(thrown: unknown, path: string, name: string): Where | undefined {
-  const url = pathToFileURL(path).href;
-  for (const line of (thrown instanceof Error ? thrown.stack : undefined)?.split('\n') ?? []) {
-    const match = /(file:\/\/\S+?):(\d+)(?::(\d+))?\)?$/.exec(line);
-    if (match?.[1] !== url) continue;
+  const stack = (thrown instanceof Error ? thrown.stack : undefined)?.split('\n') ?? [];
+  const places = [path, pathToFileURL(path).href];
+  for (const line of stack) {
+    const match = /((?:file:\/)?\/\S+?):(\d+)(?::(\d+))?\)?$/.exec(line);
+    if (!match || !places.includes(match[1]!)) continue;
     const at = Number(match[2]);
     const text = readFileSync(path, 'utf8').split(/\r?\n/)[at - 1];
-    return { file: name, line: at, ...(match[3] === undefined ? {} : { column: Number(match[3]) }), ...(text === undefined ? {} : { text }) };
+    const caret = match[3] === undefined ? /^( *)(\^+)$/.exec(stack.find((one) => /^ *\^+$/.test(one)) ?? '') : undefined;
+    const column = caret ? caret[1]!.length + 1 : match[3] === undefined ? undefined : Number(match[3]);
+    return { file: name, line: at, ...(column === undefined ? {} : { column }), ...(caret ? { length: caret[2]!.length } : {}), ...(text === undefined ? {} : { text }) };
   }
   return undefined;
 }

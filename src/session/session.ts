@@ -150,10 +150,22 @@ export class Session {
     // A program need not wait for each instruction; one that fails then is a failure of the whole.
     const broken = Promise.withResolvers<never>();
     broken.promise.catch(() => {});
+    let isBroken = false;
+    const attempt = async (instruction: Instruction): Promise<void> => {
+      // Behind the one that failed nothing is recorded: the program is played again when it is mended.
+      if (isBroken) return broken.promise;
+      try {
+        await issue(instruction);
+      } catch (failure) {
+        isBroken = true;
+        broken.reject(failure);
+        throw failure;
+      }
+    };
     const tracked = (instruction: Instruction): Promise<void> => {
-      const issued = issue(instruction);
-      issued.catch(broken.reject);
-      return issued;
+      const attempted = attempt(instruction);
+      attempted.catch(() => {});
+      return attempted;
     };
     const playing = (async () => module.play(conductor(tracked, (use, provide) => this.#toConnection(use, provide))))();
     await Promise.race([playing, broken.promise, engine.ended()]);
