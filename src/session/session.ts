@@ -134,40 +134,36 @@ export class Session {
     if (!again) await engine.send({ kind: 'program', name, instructions: [], open: true });
     const before = again ? [...interrupted.instructions] : [];
     let issued = 0;
-    const issue = async (instruction: Instruction): Promise<void> => {
-      for (const one of instruction.kind === 'call' ? expandCalls(this.assembly, { name, instructions: [instruction] }).instructions : [instruction]) {
-        const index = issued++;
-        const recorded = before[index];
-        if (recorded) {
-          if (JSON.stringify({ ...recorded, where: null }) !== JSON.stringify({ ...one, where: null })) throw diverged(index, recorded, one);
-        } else {
-          this.#checked({ name, instructions: [one] }, engine.state.program!.instructions.slice(engine.state.program!.next));
-          await engine.send({ kind: 'instruct', instructions: [one] });
-        }
-        await this.#executed(index);
-      }
-    };
-    // A program need not wait for each instruction; one that fails then is a failure of the whole.
+    // A program need not wait for each instruction; one that fails then is a failure of the whole, and nothing behind it is recorded.
     const broken = Promise.withResolvers<never>();
     broken.promise.catch(() => {});
     let isBroken = false;
     const attempt = async (instruction: Instruction): Promise<void> => {
-      // Behind the one that failed nothing is recorded: the program is played again when it is mended.
       if (isBroken) return broken.promise;
       try {
-        await issue(instruction);
+        for (const one of instruction.kind === 'call' ? expandCalls(this.assembly, { name, instructions: [instruction] }).instructions : [instruction]) {
+          const index = issued++;
+          const recorded = before[index];
+          if (recorded) {
+            if (JSON.stringify({ ...recorded, where: null }) !== JSON.stringify({ ...one, where: null })) throw diverged(index, recorded, one);
+          } else {
+            this.#checked({ name, instructions: [one] }, engine.state.program!.instructions.slice(engine.state.program!.next));
+            await engine.send({ kind: 'instruct', instructions: [one] });
+          }
+          await this.#executed(index);
+        }
       } catch (failure) {
         isBroken = true;
         broken.reject(failure);
         throw failure;
       }
     };
-    const tracked = (instruction: Instruction): Promise<void> => {
+    const issue = (instruction: Instruction): Promise<void> => {
       const attempted = attempt(instruction);
       attempted.catch(() => {});
       return attempted;
     };
-    const playing = (async () => module.play(conductor(tracked, (use, provide) => this.#toConnection(use, provide))))();
+    const playing = (async () => module.play(conductor(issue, (use, provide) => this.#toConnection(use, provide))))();
     await Promise.race([playing, broken.promise, engine.ended()]);
     if (engine.state.program?.outcome === undefined && !engine.isDraining) await engine.send({ kind: 'instruct', instructions: [], close: true });
     return engine.ended();

@@ -34,6 +34,7 @@ export function controllerLines({ controller, underWay, isOver, file }: { readon
     who ? `No controller is running: ${who} ended without a word.` : 'No controller is running: the program was interrupted.',
     ...(begun.length > 0 ? [`Under way then, and perhaps still on its host: ${named(begun)}`] : []),
     ...(due.length > 0 ? [`Due, and not begun: ${named(due)}`] : []),
-    oneLine(`Continue with: tutti resume ${file}   (or drop the program: tutti abort ${file})`),
+    // What has begun must have ended before it can be dropped.
+    oneLine(`Continue with: tutti resume ${file}${begun.length > 0 ? '' : `   (or drop the program: tutti abort ${file})`}`),
   ];
 }
