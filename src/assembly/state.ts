@@ -107,6 +107,8 @@ export interface ProgramState {
   next: number;
   /** More instructions may come. */
   open: boolean;
+  /** The operator dropped it: it ends, as cancelled, when nothing runs any more. */
+  cancelled?: boolean;
   /** Set when it is over or when nothing can move any more. */
   outcome: ProgramOutcome | undefined;
 }

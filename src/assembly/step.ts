@@ -60,7 +60,7 @@ export function step(state: AssemblyState, event: Event): Step {
       revive(state);
       break;
     case 'cancel':
-      if (state.program) Object.assign(state.program, { next: state.program.instructions.length, open: false });
+      if (state.program) Object.assign(state.program, { next: state.program.instructions.length, open: false, ...(state.program.outcome === 'done' ? {} : { cancelled: true }) });
       for (const member of state.members.values()) if (member.state.queue.length > 0) state.set(member, { ...member.state, queue: [] });
       revive(state);
       break;
@@ -76,7 +76,7 @@ export function step(state: AssemblyState, event: Event): Step {
 
 /** A failed or deadlocked program goes on after the operator's repair. */
 function revive(state: AssemblyState): void {
-  if (state.program && state.program.outcome !== 'done') state.program.outcome = undefined;
+  if (state.program && state.program.outcome !== 'done' && state.program.outcome !== 'cancelled') state.program.outcome = undefined;
 }
 
 /** The order within an instant: instructions, then R1, R2, R3 until none applies, then R5, and again. R4 is the next event. */
@@ -292,8 +292,8 @@ function conclude(step: Step): void {
   const { program } = state;
   if (!program || program.outcome !== undefined) return;
   const pending = program.next < program.instructions.length;
-  if (!pending && !program.open && state.idle === state.members.size) program.outcome = 'done';
-  else if (state.inFlight === 0 && (pending || !program.open)) program.outcome = state.failed > 0 ? 'failed' : 'deadlock';
+  if (!pending && !program.open && state.idle === state.members.size) program.outcome = program.cancelled ? 'cancelled' : 'done';
+  else if (state.inFlight === 0 && (pending || !program.open)) program.outcome = program.cancelled ? 'cancelled' : state.failed > 0 ? 'failed' : 'deadlock';
   else return;
   step.happenings.push({ kind: 'programEnded', program: program.name, outcome: program.outcome });
 }

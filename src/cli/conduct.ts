@@ -98,17 +98,18 @@ function conclude(io: Io, session: Session, ending: EngineEnd, file: string, mod
   const program = session.state.program?.name ?? '';
   if (mode === 'json') {
     io.out(JSON.stringify({ kind: 'end', program, outcome: end, waits }));
-  } else if (end !== 'done') {
+  } else if (end !== 'done' && end !== 'cancelled') {
     for (const line of explain(waits)) io.err(`  ${line}`);
     if (end === 'failed') io.err(`Mend what failed, then: tutti retry ${file}   (or: tutti skip, tutti abort; tutti logs shows its output)`);
     if (end === 'deadlock') io.err(`Nothing runs and nothing can move. "tutti push", another program or "tutti abort ${file}" may release it.`);
     if (end === 'interrupted') io.err(`Continue with: tutti resume ${file}${isKilled ? '   (what was killed is run again; or: tutti skip, tutti abort)' : ''}`);
   }
   switch (end) {
-    case 'done': return exitCodes.done;
+    // Only the operator cancels: that is what was asked for.
+    case 'done': case 'cancelled': return exitCodes.done;
     case 'failed': return exitCodes.failed;
     case 'deadlock': return exitCodes.deadlock;
-    case 'interrupted': case 'cancelled': return exitCodes.interrupted;
+    case 'interrupted': return exitCodes.interrupted;
     default: return end satisfies never;
   }
 }

@@ -265,6 +265,13 @@ describe('failure', () => {
     ]);
   });
 
+  test('F3: a program that the operator dropped ends as cancelled, once, whatever is aborted then', () => {
+    const stage = after(pair, 'fails p.up 1\npush p deploy\npush u deploy\nwait');
+    const ends = ([{ kind: 'cancel' }, { kind: 'abort', component: 'p' }, { kind: 'abort', component: 'u' }] as const)
+      .flatMap((event) => step(stage.state, event).happenings.flatMap((h) => (h.kind === 'programEnded' ? [h.outcome] : [])));
+    expect([ends, stage.state.program!.outcome, stage.state.member('u').state.places]).toEqual([['cancelled'], 'cancelled', ['off']]);
+  });
+
   test('F4: nothing runs and something is unfinished: the deadlock is told at once, with who waits for whom', () => {
     expect(new Stage(pair).tell('push u deploy\nwait').split('\n').slice(-3)).toEqual(['0 deadlock', '  u waits: R3 go at s, for p.s', '  program waits: wait for all, for u']);
   });
