@@ -9,6 +9,9 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 }
 module.enableCompileCache?.();
 // A clone runs its sources; the package has none and runs what was built from them.
-const source = new URL('../src/cli/main.ts', import.meta.url);
-const { main } = await import(existsSync(source) ? source.href : new URL('../dist/cli/main.js', import.meta.url).href);
+const isClone = existsSync(new URL('../src/cli/main.ts', import.meta.url));
+const ours = (name) => new URL(isClone ? `../src/${name}.ts` : `../dist/${name}.js`, import.meta.url).href;
+// Types and programs of users import this very tutti, wherever their files are.
+module.registerHooks({ resolve: (specifier, context, next) => (specifier === 'tutti' ? { url: ours('index'), shortCircuit: true } : next(specifier, context)) });
+const { main } = await import(ours('cli/main'));
 await main(process.argv.slice(2));

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Assembly } from '../src/assembly/model.ts';
 import { openForDestruction } from '../src/session/destroy.ts';
@@ -89,5 +91,16 @@ describe('where the hosts are', () => {
     await expect(Session.open({ assembly: assembly!, stateFolder: stateFolderOf(file), flavour: { hosts: join(folder, 'hosts.yaml') } })).rejects.toMatchObject({
       diagnostics: [{ code: 'HOSTS_INVALID', detail: 'No machine is given for head.', where: { file: join(folder, 'hosts.yaml') } }],
     });
+  });
+});
+
+describe('modules of types', () => {
+  it("import 'tutti' from the tutti that runs them, wherever they are", async () => {
+    await writeFile(join(folder, 'lamp.mts'), `import { defineComponent } from 'tutti';
+export const lamp = defineComponent({ name: 'lamp', places: ['off', 'on'], initialPlace: 'off', behaviours: ['deploy'], transitions: { light: { from: 'off', to: 'on', behaviour: 'deploy' } } });
+`);
+    await writeFile(file, 'assembly: lamps\nmodules: [./lamp.mts]\ncomponents: { l: lamp }\nprograms: { deploy: [{ push: deploy }, { wait: all }] }\n');
+    const { stdout } = await promisify(execFile)(process.execPath, [new URL('../bin/tutti.js', import.meta.url).pathname, 'check', file]);
+    expect(stdout).toContain('1 component, 0 connections, 1 program: 0 errors');
   });
 });
