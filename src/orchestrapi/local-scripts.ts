@@ -5,7 +5,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Script, ScriptStatus } from './host.ts';
-import { detachedStdio, endGroup, isAlive, isGroupOf } from './process.ts';
+import { detachedStdio, endGroup, isAlive, isGroupOf, turnToSpawn } from './process.ts';
 import { commandText, fateOf, mark, parseExit, parseIdentity, scriptFiles as files, scriptFolder, unwrittenMs, wrapper, type Presence, type ProcessIdentity } from './script.ts';
 import { readTail } from './tail.ts';
 
@@ -38,6 +38,7 @@ export class LocalScripts {
     if (script.input !== undefined) await writeWhole(join(folder, files.input), script.input);
     await writeWhole(join(folder, files.command), text);
     const limit = script.timeoutMs === undefined ? '' : String(Math.max(1, script.timeoutMs) / 1000);
+    await turnToSpawn();
     const keeper = spawn('/bin/sh', ['-c', wrapper, 'tutti-script', folder, limit], { cwd: this.#workFolder, env: { ...place.env, [mark]: folder }, detached: true, stdio: detachedStdio() });
     const failed = new Promise<never>((_, reject) => keeper.once('error', reject));
     const gone = new Promise<void>((resolve) => keeper.once('exit', () => resolve()));

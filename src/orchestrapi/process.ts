@@ -100,3 +100,14 @@ function closesOnExec(fd: number): boolean {
     return true;
   }
 }
+
+let lastTurn = Promise.resolve();
+
+/**
+ * Resolves when it is this caller's turn to start a process: one in each turn of the event loop. Starting one takes milliseconds in which nothing else is heard;
+ * a thousand at once would leave the terminal, the journal and Ctrl-C waiting for seconds.
+ */
+export function turnToSpawn(): Promise<void> {
+  lastTurn = lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
+  return lastTurn;
+}
