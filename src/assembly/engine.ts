@@ -4,8 +4,8 @@ import { dataFor, type AssemblyState } from './state.ts';
 import { refuse, step, type Step } from './step.ts';
 import type { Value } from '../components/model.ts';
 
-/** Runs one action to its end and says how it ended; never rejects. `found`: it had begun before the controller died. */
-export type Perform = (action: ActionRef, data: Readonly<Record<string, Value | undefined>>, options: { readonly interruption: Interruption; readonly found: boolean }) => Promise<Outcome>;
+/** Runs one action to its end and says how it ended, at once when it has; never rejects. `found`: it had begun before the controller died. */
+export type Perform = (action: ActionRef, data: Readonly<Record<string, Value | undefined>>, options: { readonly interruption: Interruption; readonly found: boolean }) => Outcome | Promise<Outcome>;
 
 /** How one action is ended early: by the operator or by its time limit. The first reason counts. The signal is made when it is asked for: most actions never do. */
 export class Interruption {
@@ -204,11 +204,15 @@ export class Engine {
     }
     if (fresh.length > 0) await journal.append({ kind: 'began', atMs, actions: fresh });
     for (const { due, key, found, interruption } of active) {
-      void perform(due.action, due.data, { interruption, found }).then((outcome) => {
-        this.#running.delete(key);
-        this.#offer(due.action, outcome);
-      });
+      const ending = perform(due.action, due.data, { interruption, found });
+      if (ending instanceof Promise) void ending.then((outcome) => this.#ended(key, due.action, outcome));
+      else this.#ended(key, due.action, ending);
     }
+  }
+
+  #ended(key: string, action: ActionRef, outcome: Outcome): void {
+    this.#running.delete(key);
+    this.#offer(action, outcome);
   }
 
   #retryLater(action: ActionRef, delayMs: number): void {

@@ -32,30 +32,40 @@ export interface PerformOptions {
 
 /** Runs actions: gives each its context, holds it to its time limit, and says in one `Failure` why it did not end well. */
 export function performer(options: PerformOptions): Perform {
-  return async (action, data, { interruption, found }): Promise<Outcome> => {
+  return (action, data, { interruption, found }): Outcome | Promise<Outcome> => {
     const member = options.state.member(action.component);
     const transition = member.net.type.transitions[action.transition]!;
     const timeoutMs = transition.timeoutMs ?? defaultTimeoutMs;
-    let late: Error | undefined;
     const context = new Context(options, { member, action, data, interruption, timeoutMs, idempotent: transition.idempotent ?? false, found });
+    let ending: Promise<void> | void;
     try {
-      const ending = transition.action!(context as unknown as ActionContext);
-      if (ending === undefined) return { kind: 'done', writes: context.writes };
-      const forget = options.clock.after(timeoutMs, () => interruption.interrupt((late = new Error(`its time limit of ${timeoutMs} ms is over`))));
-      try {
-        await ending;
-      } finally {
-        forget();
-      }
-      return { kind: 'done', writes: context.writes };
+      ending = transition.action!(context as unknown as ActionContext);
     } catch (thrown) {
-      const why = interruption.reason;
-      if (why && why === late) return { kind: 'failed', failure: { ...options.failureOf(thrown), reason: 'timeout', message: `"${actionKey(action)}" ran past its time limit of ${timeoutMs} ms and was killed` } };
-      if (why) return { kind: 'failed', final: true, failure: { reason: 'interrupted', message: why.message } };
-      const failure = failureOf(options, thrown);
-      return { kind: 'failed', failure, ...(failure.reason === 'unknown-fate' ? { final: true } : {}) };
+      return failed(options, action, thrown, interruption, undefined);
     }
+    return ending === undefined ? { kind: 'done', writes: context.writes } : ended(options, action, context, ending, interruption, timeoutMs);
   };
+}
+
+async function ended(options: PerformOptions, action: ActionRef, context: Context, ending: Promise<void>, interruption: Interruption, timeoutMs: number): Promise<Outcome> {
+  let late: Error | undefined;
+  const forget = options.clock.after(timeoutMs, () => interruption.interrupt((late = new Error(`its time limit of ${timeoutMs} ms is over`))));
+  try {
+    await ending;
+    return { kind: 'done', writes: context.writes };
+  } catch (thrown) {
+    return failed(options, action, thrown, interruption, late !== undefined && interruption.reason === late ? timeoutMs : undefined);
+  } finally {
+    forget();
+  }
+}
+
+/** Why an action did not end well. `lateMs`: its time limit, when that is what ended it. */
+function failed(options: PerformOptions, action: ActionRef, thrown: unknown, { reason: why }: Interruption, lateMs: number | undefined): Outcome {
+  if (lateMs !== undefined) return { kind: 'failed', failure: { ...options.failureOf(thrown), reason: 'timeout', message: `"${actionKey(action)}" ran past its time limit of ${lateMs} ms and was killed` } };
+  if (why) return { kind: 'failed', final: true, failure: { reason: 'interrupted', message: why.message } };
+  const failure = failureOf(options, thrown);
+  return { kind: 'failed', failure, ...(failure.reason === 'unknown-fate' ? { final: true } : {}) };
 }
 
 /** Asks one probe; gives the reason why the place is no longer true, or undefined. Never rejects. */
@@ -131,20 +141,29 @@ class Context implements Omit<ActionContext, keyof Orchestrapi> {
     return this.#scene.interruption.signal;
   }
 
-  readonly read = (port: string): Value | undefined => {
-    const { data } = this.#scene;
-    if (!(port in data)) throw new TypeError(`"${this.transition}" does not use the data port "${port}"`);
-    return data[port];
-  };
+  get read() {
+    return (port: string): Value | undefined => {
+      const { data } = this.#scene;
+      if (!(port in data)) throw new TypeError(`"${this.transition}" does not use the data port "${port}"`);
+      return data[port];
+    };
+  }
 
-  readonly write = (port: string, value: Value): void => {
-    const { net } = this.#scene.member;
-    if (net.ports.get(port)?.kind !== 'data-provide') throw new TypeError(`"${net.type.name}" has no data-provide port "${port}"`);
-    this.writes = { ...this.writes, [port]: value };
-  };
+  get write() {
+    return (port: string, value: Value): void => {
+      const { net } = this.#scene.member;
+      if (net.ports.get(port)?.kind !== 'data-provide') throw new TypeError(`"${net.type.name}" has no data-provide port "${port}"`);
+      this.writes = { ...this.writes, [port]: value };
+    };
+  }
 
-  readonly log = (text: string): void => this.#options.log(this.#scene.action, text);
-  readonly warn = (text: string): void => this.#options.warn(this.#scene.action, text);
+  get log() {
+    return (text: string): void => this.#options.log(this.#scene.action, text);
+  }
+
+  get warn() {
+    return (text: string): void => this.#options.warn(this.#scene.action, text);
+  }
 
   get stage(): Orchestrapi {
     const { member: { spec }, action, timeoutMs, idempotent, found, interruption } = this.#scene;

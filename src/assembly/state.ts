@@ -26,10 +26,11 @@ export class Member implements Surroundings {
     this.index = index;
     this.spec = spec;
     this.net = net;
-    this.uses = ends(net.usePorts, (port) => ({ member: this, port, providers: [], active: 0, withdrawing: 0, inUse: false }));
-    this.provides = ends(net.providePorts, (port) => ({ member: this, port, users: new Set(), active: false, withdrawing: undefined, holders: 0, sharers: new Set() }));
-    this.dataUses = ends(net.dataUsePorts, (port) => ({ member: this, port, sources: [] }));
-    this.dataProvides = ends(net.dataProvidePorts, (port) => ({ member: this, port, readers: new Set() }));
+    const { usePorts, providePorts, dataUsePorts, dataProvidePorts } = net;
+    this.uses = usePorts.length === 0 ? noEnds : usePorts.map((port) => ({ member: this, port, providers: [], active: 0, withdrawing: 0, inUse: false }));
+    this.provides = providePorts.length === 0 ? noEnds : providePorts.map((port) => ({ member: this, port, users: new Set(), active: false, withdrawing: undefined, holders: 0, sharers: new Set() }));
+    this.dataUses = dataUsePorts.length === 0 ? noEnds : dataUsePorts.map((port) => ({ member: this, port, sources: [] }));
+    this.dataProvides = dataProvidePorts.length === 0 ? noEnds : dataProvidePorts.map((port) => ({ member: this, port, readers: new Set() }));
   }
 
   isServed(port: string): boolean {
@@ -52,10 +53,6 @@ export class Member implements Surroundings {
 /** Most components never fail: they share one empty map. */
 const noEntries: ReadonlyMap<string, never> = new Map<string, never>();
 const noEnds: readonly never[] = [];
-
-function ends<End>(ports: readonly NetPort[], make: (port: NetPort) => End): readonly End[] {
-  return ports.length === 0 ? noEnds : ports.map(make);
-}
 
 /** The end of a port, by its name: a component has a few, so that looking through them is cheaper than a map in memory and time. */
 export function endOf<End extends { readonly port: NetPort }>(all: readonly End[], port: string): End | undefined {
@@ -143,14 +140,19 @@ export class AssemblyState {
     return member;
   }
 
-  add(spec: ComponentSpec, state: ComponentState = { ...initialState(), executions: this.deletedExecutions.get(spec.name) ?? 0 }): Member {
+  add(spec: ComponentSpec, state = this.#stateOfNew(spec.name)): Member {
     const type = this.types.get(spec.type);
     if (!type) throw new RangeError(`no type "${spec.type}"`);
     const member = new Member(this.#nextIndex++, spec, netOf(type));
     this.members.set(spec.name, member);
-    this.set(member, state);
-    this.agenda.add(member);
+    if (state === member.state) this.agenda.add(member);
+    else this.set(member, state);
     return member;
+  }
+
+  #stateOfNew(name: string): ComponentState {
+    const executions = this.deletedExecutions.get(name);
+    return executions === undefined ? initialState() : { ...initialState(), executions };
   }
 
   delete(name: string): void {

@@ -176,8 +176,10 @@ const noData: Readonly<Record<string, Value>> = {};
 
 /** A component just added: no token yet; its initial place is entered by R1. */
 export function initialState(): ComponentState {
-  return { entered: false, places: nothing, moving: nothing, behaviour: null, queue: nothing, left: nothing, executions: 0, written: noData, published: noData };
+  return fresh;
 }
+
+const fresh: ComponentState = { entered: false, places: nothing, moving: nothing, behaviour: null, queue: nothing, left: nothing, executions: 0, written: noData, published: noData };
 
 // ---- what a marking means ------------------------------------------------------------------
 

@@ -107,7 +107,7 @@ export function rehearseAction(assembly: Assembly, action: ActionRef, state: Ass
     },
   });
   const data = dataFor(member, action.transition);
-  return perform({ ...action }, data, { interruption, found: false }).then((outcome): ActionRehearsal => {
+  return Promise.resolve(perform({ ...action }, data, { interruption, found: false })).then((outcome): ActionRehearsal => {
     if (outcome.kind === 'failed') return { does, unsure: `from here on it depends on what the host answers; to silence: ${outcome.failure.message.replace(actionKey(action), action.transition)}` };
     return looked === undefined ? { does } : { does, unsure: `it looks at what the host answers to "${looked.length > 60 ? `${looked.slice(0, 60)}…` : looked}"` };
   });

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Engine, actionKey, type Clock, type Perform } from '../../../src/assembly/engine.ts';
 import { memoryJournal } from '../../../src/assembly/journal.ts';
-import type { Assembly, Happening } from '../../../src/assembly/model.ts';
+import type { Assembly, Happening, Outcome } from '../../../src/assembly/model.ts';
 import { parseAndCheck } from '../../../src/assembly/parse.ts';
 import { performer } from '../../../src/assembly/perform.ts';
 import { simulate } from '../../../src/assembly/simulate.ts';
@@ -149,7 +149,7 @@ class Playground {
   }
 
   /** The second time as if the controller had died before it knew how the first ended: all is found as it is, no process is another one. */
-  async #performTwice(perform: Perform, ...args: Parameters<Perform>): ReturnType<Perform> {
+  async #performTwice(perform: Perform, ...args: Parameters<Perform>): Promise<Outcome> {
     const { component } = args[0];
     await perform(...args);
     const before = (await this.processes())[component];
