@@ -20,7 +20,7 @@ export const usageError = (summary: string, detail: string): TuttiError => new T
 /** What is said of an error that nobody threw on purpose: in words when the system refused something, else with the way to its stack. */
 export function inDiagnostics(thrown: unknown): readonly Diagnostic[] {
   if (thrown instanceof TuttiError) return thrown.diagnostics;
-  if (isSystemError(thrown)) return [error('SYSTEM_REFUSED', 'The system refuses', sentence(`${thrown.syscall}: ${inWords(thrown)}`))];
+  if (isSystemError(thrown)) return [error('SYSTEM_REFUSED', 'The system refuses', sentence(`${inWords(thrown)} (${thrown.syscall})`))];
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const stack = thrown instanceof Error && process.env['TUTTI_STACK'] ? `\n${thrown.stack}` : '';
   return [error('UNEXPECTED', 'A mistake of tutti', `${sentence(message)} What was begun is in the journal: "tutti status" shows it. Please report this, with what TUTTI_STACK=1 in the environment adds.${stack}`)];
@@ -32,5 +32,5 @@ function isSystemError(thrown: unknown): thrown is NodeJS.ErrnoException {
 
 /** With a capital, and a full stop where nothing ends it. */
 export function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!)]$/.test(text) ? '' : '.'}`;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;
 }

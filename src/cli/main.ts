@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { error, exitCodes, TuttiError, type ExitCode } from '../diagnostic.ts';
+import { didYouMean, error, exitCodes, TuttiError, type ExitCode } from '../diagnostic.ts';
 import { commands } from './commands/index.ts';
 import { inDiagnostics, printDiagnostics, sentence } from './diagnostics.ts';
 import { terminal, type Io } from './io.ts';
@@ -25,11 +25,11 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     if (thrown instanceof CommanderError) {
       if (thrown.exitCode === 0) return exitCodes.done;
       // Without a command commander shows the help.
-      if (thrown.code === 'commander.help') {
+      if (thrown.code === 'commander.help' && argv[0] !== 'help') {
         io.err(root.helpInformation());
         return exitCodes.usage;
       }
-      const detail = thrown.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)/, '. Did you mean "$1"?').replaceAll(/'([^']*)'/g, '"$1"');
+      const detail = thrown.code === 'commander.help' ? `Unknown command "${argv[1]}".${didYouMean(argv[1] ?? '', Object.keys(commands))}` : inOurWords(thrown.message);
       const usage = wanted === undefined ? 'See "tutti --help".' : `Usage: tutti ${wanted} ${commands[wanted]!.usage}. See "tutti ${wanted} --help".`;
       printDiagnostics(io, [error('USAGE', 'The command line is not understood', `${sentence(detail)} ${usage}`)], json);
       return exitCodes.usage;
@@ -37,6 +37,14 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     printDiagnostics(io, inDiagnostics(thrown), json);
     return thrown instanceof TuttiError ? thrown.exitCode : exitCodes.failed;
   }
+}
+
+/** What commander says of a command line. */
+function inOurWords(message: string): string {
+  return message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)/, '. Did you mean "$1"?')
+    .replace(/^option '(.*)' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/, "'$2' is no value of '$1': take one of $3")
+    .replace(/^option '(.*)' argument missing$/, "option '$1' lacks its value")
+    .replaceAll(/'([^']*)'/g, '"$1"');
 }
 
 /** All commands by what the help and "did you mean" say of them, and the `wanted` one with its arguments, options and action. */

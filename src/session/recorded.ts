@@ -7,6 +7,7 @@ import { restore, situationOf, type AssemblyState } from '../assembly/state.ts';
 import { createAssembly } from '../assembly/step.ts';
 import type { ComponentType } from '../components/model.ts';
 import { error, exitCodes, TuttiError } from '../diagnostic.ts';
+import { inWords } from '../orchestrapi/errno.ts';
 import { readJournal } from '../orchestrapi/journal-file.ts';
 import { journalPath } from './folder.ts';
 import { readSnapshot } from './snapshot-file.ts';
@@ -48,13 +49,13 @@ export function stateOf(first: AssemblyRecord, assembly: Assembly): AssemblyStat
 
 /** The state that a journal leads to, with the types of the file. @throws TuttiError ASSEMBLY_CHANGED */
 export async function recordedState(stateFolder: string, assembly: Assembly): Promise<AssemblyState> {
-  return fold(await readJournal<JournalRecord>(journalPath(stateFolder)), (first) => stateOf(first, assembly)).state;
+  return fold(await recordsIn(stateFolder), (first) => stateOf(first, assembly)).state;
 }
 
 /** The components that a running assembly has now, by type; undefined when nothing was run yet. @throws TuttiError ASSEMBLY_CHANGED */
 export async function presentIn(stateFolder: string, assembly: Assembly): Promise<ReadonlyMap<string, string> | undefined> {
   if (!existsSync(journalPath(stateFolder))) return undefined;
-  const records = await readJournal<JournalRecord>(journalPath(stateFolder));
+  const records = await recordsIn(stateFolder);
   if (records.length === 0) return undefined;
   return situationOf(fold(records, (first) => stateOf(first, assembly)).state).components;
 }
@@ -65,18 +66,32 @@ export async function readRecorded(stateFolder: string, observe?: (happenings: r
     throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `There is no journal in ${stateFolder}. "tutti run FILE" begins one.`), exitCodes.failed);
   }
   if (!observe) {
-    const bytes = await readFile(journalPath(stateFolder));
+    const bytes = await inOurWords(stateFolder, (path) => readFile(path));
     const saved = readSnapshot(stateFolder, bytes);
     if (saved) {
       const first = JSON.parse(bytes.toString('utf8', 0, bytes.indexOf(10))) as AssemblyRecord;
       return { state: restore(saved.state, recordedTypes(first)), first, begun: new Set(saved.begun) };
     }
   }
-  const records = await readJournal<JournalRecord>(journalPath(stateFolder));
+  const records = await recordsIn(stateFolder);
   const first = records[0];
-  if (first?.kind !== 'assembly') throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `The journal in ${stateFolder} is empty.`), exitCodes.failed);
+  if (first?.kind !== 'assembly') throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `The journal in ${stateFolder} is empty: "tutti run" begins it.`), exitCodes.failed);
   const { state, begun } = fold(records, () => createAssembly({ types: recordedTypes(first), components: first.components, connections: first.connections }).state, observe);
   return { state, first, begun };
+}
+
+const recordsIn = (stateFolder: string): Promise<readonly JournalRecord[]> => inOurWords(stateFolder, (path) => readJournal<JournalRecord>(path));
+
+/** Reads the journal; what the system says is said of the journal. @throws TuttiError SYSTEM_REFUSED */
+async function inOurWords<T>(stateFolder: string, read: (path: string) => Promise<T>): Promise<T> {
+  const path = journalPath(stateFolder);
+  try {
+    return await read(path);
+  } catch (cause) {
+    if (cause instanceof TuttiError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new TuttiError(error('SYSTEM_REFUSED', 'The system refuses', `The journal cannot be read: ${inWords({ code, message })}.`, { file: path }), exitCodes.failed, cause);
+  }
 }
 
 function recordedTypes(first: AssemblyRecord): Map<string, ComponentType> {

@@ -36,10 +36,22 @@ export function alike(waits: readonly Wait[]): (readonly Wait[])[] {
 }
 
 /** As much as the sentence shows beside the waiter: a screen asks this of thousands of waits, ten times a second. */
-function whatItSays({ what, port = '', for: others }: Wait): string {
-  let text = `${what}\0${port}\0${others.length}`;
+function whatItSays({ what, rule, port = '', for: others }: Wait): string {
+  let text = `${rule}\0${what}\0${port}\0${others.length}`;
   for (let i = 0; i < others.length && i < 3; i++) text += `\0${others[i]!.component}\0${others[i]!.port ?? ''}\0${others[i]!.why}`;
   return text;
+}
+
+/** What cannot be done: `start connect`, `enter ready`, `leave up`. */
+function deed({ what, rule }: Wait): string {
+  switch (rule) {
+    case 'R1': return `enter ${what}`;
+    case 'R2': return `leave ${what}`;
+    case 'R3': return `start ${what}`;
+    case 'R5': return `choose at ${what}`;
+    case 'instruction': return what;
+    default: return rule satisfies never;
+  }
 }
 
 /** Below so many columns the sentence says first what matters most. */
@@ -47,7 +59,8 @@ const narrow = 60;
 
 /** Waits that are alike as one sentence; when there are few columns a short one: who, and whom they wait for. */
 export function sentenceOf(waits: readonly Wait[], columns: number): string {
-  const { component, what, rule, port, for: others } = waits[0]!;
+  const { component, rule, port, for: others } = waits[0]!;
+  const what = deed(waits[0]!);
   const names = waits.length === 1 ? component : listSome(waits.map((wait) => wait.component), columns < narrow ? 1 : 3);
   const whys = others.map((other) => {
     const itself = waits.length === 1 && other.component === component && other.port === undefined;

@@ -8,7 +8,7 @@ import { columnsOf } from '../../src/view/text.ts';
 import { failure, happenings, hostOf, startMs } from './diet.ts';
 
 const action = (component: string) => ({ component, transition: 'start', execution: 1, attempt: 1 });
-const wait = (component: string): Wait => ({ component, what: 'start connect', rule: 'R3', port: 'parent', for: [{ component: 'ma1', port: 'agent', why: 'is not active: start failed' }] });
+const wait = (component: string): Wait => ({ component, what: 'connect', rule: 'R3', port: 'parent', for: [{ component: 'ma1', port: 'agent', why: 'is not active: start failed' }] });
 
 /** A model of any size. */
 function sized(running: number, waits: number, failed: number, warnings: number): LiveModel {

@@ -4,7 +4,7 @@ import { breakSilence, SilenceWatch, type Quiet } from '../../src/view/silence.t
 import { ManualClock } from './manual-clock.ts';
 
 const running = (n: number): Quiet['running'] => Array.from({ length: n }, (_, i) => ({ action: { component: `c${i}`, transition: 'start', execution: 1, attempt: 1 }, sinceMs: i * 1000, host: 'head' }));
-const wait: Wait = { component: 'la1', what: 'start connect', rule: 'R3', port: 'parent', for: [{ component: 'ma1', port: 'agent', why: 'is not active' }] };
+const wait: Wait = { component: 'la1', what: 'connect', rule: 'R3', port: 'parent', for: [{ component: 'ma1', port: 'agent', why: 'is not active' }] };
 
 describe('breakSilence', () => {
   test.each<[string, number, Quiet, string | undefined]>([

@@ -6,17 +6,17 @@ import { alike, explain, sentence, sentenceOf } from '../../src/view/waits.ts';
 const waits = (text: string): Wait[] => text.split(' ').map((pair): Wait => {
   const [component = '', other = ''] = pair.split('>');
   const why = { component: other, port: 'out', why: 'is not active' };
-  return component === '' ? { component, what: 'wait for all', rule: 'instruction', for: [{ component: other, why: 'is not idle' }] } : { component, what: 'start go', rule: 'R3', port: 'in', for: [why] };
+  return component === '' ? { component, what: 'wait for all', rule: 'instruction', for: [{ component: other, why: 'is not idle' }] } : { component, what: 'go', rule: 'R3', port: 'in', for: [why] };
 });
 const order = (text: string) => explain(waits(text)).map((line) => (line.startsWith('These') ? line.slice(27) : line.split(' ')[0] === 'the' ? 'program' : line.split(' ')[0]));
 
 describe('sentence', () => {
   test.each<[Wait, string]>([
-    [{ component: 'la1', what: 'start connect', rule: 'R3', port: 'parent', for: [{ component: 'ma1', port: 'agent', why: 'is not active: in absent, no behaviour' }] }, 'la1 waits to start connect, port parent: ma1.agent is not active: in absent, no behaviour'],
-    [{ component: 'la1', what: 'enter ready', rule: 'R1', for: [{ component: 'la1', why: 'fetch is running' }] }, 'la1 waits to enter ready: fetch is running'],
-    [{ component: 'la1', what: 'start connect', rule: 'R3', port: 'parent', for: [{ component: 'la1', port: 'parent', why: 'is connected to nobody' }] }, 'la1 waits to start connect, port parent: la1.parent is connected to nobody'],
+    [{ component: 'la1', what: 'connect', rule: 'R3', port: 'parent', for: [{ component: 'ma1', port: 'agent', why: 'is not active: in absent, no behaviour' }] }, 'la1 waits to start connect, port parent: ma1.agent is not active: in absent, no behaviour'],
+    [{ component: 'la1', what: 'ready', rule: 'R1', for: [{ component: 'la1', why: 'fetch is running' }] }, 'la1 waits to enter ready: fetch is running'],
+    [{ component: 'la1', what: 'connect', rule: 'R3', port: 'parent', for: [{ component: 'la1', port: 'parent', why: 'is connected to nobody' }] }, 'la1 waits to start connect, port parent: la1.parent is connected to nobody'],
     [{ component: '', what: 'wait for all', rule: 'instruction', for: ['a', 'b', 'c', 'd', 'e'].map((component) => ({ component, why: 'is not idle' })) }, 'the program waits at "wait for all": a is not idle; b is not idle; and 3 more'],
-    [{ component: 'a\nb', what: 'leave up', rule: 'R2', port: 'x', for: [] }, 'a b waits to leave up, port x: nobody is there to release it'],
+    [{ component: 'a\nb', what: 'up', rule: 'R2', port: 'x', for: [] }, 'a b waits to leave up, port x: nobody is there to release it'],
   ])('%j', (wait, text) => expect(sentence(wait)).toBe(text));
 });
 

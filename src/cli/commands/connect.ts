@@ -18,7 +18,7 @@ export const connect: AddCommand = (root, io, exit) => {
       requireBegun(file);
       const binding = await recordedBinding(stateFolder);
       if (!binding) throw new TuttiError(error('NOT_RUNNING', 'Nothing was run yet', `"tutti run ${file}" binds its hosts to machines.`), exitCodes.failed);
-      if (!rolesOf(binding).includes(host)) throw new TuttiError(error('UNKNOWN_HOST', 'Unknown host', `No host is named "${host}".${didYouMean(host, rolesOf(binding)) || ` Hosts: ${rolesOf(binding).join(', ')}.`}`), exitCodes.usage);
+      if (!rolesOf(binding).includes(host)) throw new TuttiError(error('UNKNOWN_HOST', 'Unknown host', `No host is named "${host}".${didYouMean(host, rolesOf(binding)) || ` Hosts: ${rolesOf(binding).join(', ')}.`}`), exitCodes.invalid);
       const [program, ...args] = await shellOn(binding, host, command, stateFolder);
       const child = spawn(program, args, { stdio: 'inherit' });
       const code = await new Promise<number>((resolve, reject) => child.once('error', reject).once('close', (status) => resolve(status ?? 1)));

@@ -19,7 +19,7 @@ export const graph: AddCommand = (root, io) => {
       if (options.type !== undefined) {
         const types = file === undefined ? new Map(catalogue.map((t) => [t.name, t])) : (await requireAssembly(file)).types;
         const type = types.get(options.type);
-        if (!type) throw new TuttiError(error('UNKNOWN_TYPE', 'Unknown component type', `There is no type "${options.type}".${didYouMean(options.type, types.keys())}`));
+        if (!type) throw new TuttiError(error('UNKNOWN_TYPE', 'Unknown component type', `There is no type "${options.type}".${didYouMean(options.type, types.keys())} "tutti types" lists the catalogue.`));
         text = netGraph(type, { as: options.as });
       } else {
         if (file === undefined) throw new TuttiError(error('USAGE', 'The command line is not understood', 'Name an assembly file, or a type with --type.'), 2);

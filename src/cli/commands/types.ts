@@ -14,7 +14,7 @@ export const types: AddCommand = (root, io) => {
     .action(async (name: string | undefined, options: { file?: string; json?: boolean }) => {
       const all = options.file === undefined ? new Map(catalogue.map((t) => [t.name, t])) : (await requireAssembly(options.file)).types;
       if (name !== undefined && !all.has(name)) {
-        throw new TuttiError(error('UNKNOWN_TYPE', 'Unknown component type', `There is no type "${name}".${didYouMean(name, all.keys())}`));
+        throw new TuttiError(error('UNKNOWN_TYPE', 'Unknown component type', `There is no type "${name}".${didYouMean(name, all.keys())} "tutti types" lists the catalogue.`));
       }
       const chosen = name === undefined ? [...all.values()] : [all.get(name)!];
       for (const type of chosen) {

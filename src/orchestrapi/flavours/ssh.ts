@@ -42,7 +42,8 @@ export function readInventory(text: string, names: readonly string[], folder: st
       if (isRecord(found)) return found;
       problems.push('it must say which machine each role is on: "role: machine"');
     } catch (cause) {
-      problems.push((cause as Error).message);
+      // The parser's first line; the others draw its place.
+      problems.push((cause as Error).message.split('\n')[0]!.replace(/:$/, ''));
     }
     return {};
   })();
