@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Option, type Command } from 'commander';
-import type { EngineEnd } from '../assembly/engine.ts';
+import { inFlight, type EngineEnd } from '../assembly/engine.ts';
 import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly } from '../assembly/model.ts';
 import { waitsOf } from '../assembly/waits.ts';
@@ -10,6 +10,7 @@ import { logPath, stateFolderOf } from '../session/folder.ts';
 import { loadAssembly, problemsOf } from '../session/load.ts';
 import { presentIn } from '../session/recorded.ts';
 import { Session } from '../session/session.ts';
+import { dueLines } from '../view/controller.ts';
 import { explain } from '../view/waits.ts';
 import type { Io } from './io.ts';
 import { printDiagnostics } from './diagnostics.ts';
@@ -99,7 +100,9 @@ function conclude(io: Io, session: Session, ending: EngineEnd, file: string, mod
   if (mode === 'json') {
     io.out(JSON.stringify({ kind: 'end', program, outcome: end, waits }));
   } else if (end !== 'done' && end !== 'cancelled') {
-    for (const line of explain(waits)) io.err(`  ${line}`);
+    // Interrupted, it waits for the operator: what was due says more than who waits for it.
+    const due = end === 'interrupted' && !isKilled ? inFlight(session.state).map(({ action }) => ({ ...action, host: session.state.member(action.component).spec.on, begun: false })) : [];
+    for (const line of due.length > 0 ? dueLines(due) : explain(waits)) io.err(`  ${line}`);
     if (end === 'failed') io.err(`Mend what failed, then: tutti retry ${file}   (or: tutti skip, tutti abort; tutti logs shows its output)`);
     if (end === 'deadlock') io.err(`Nothing runs and nothing can move. "tutti push", another program or "tutti abort ${file}" may release it.`);
     if (end === 'interrupted') io.err(`Continue with: tutti resume ${file}${isKilled ? '   (what was killed is run again; or: tutti skip, tutti abort)' : ''}`);

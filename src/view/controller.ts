@@ -17,6 +17,16 @@ export interface UnderWay {
   readonly begun: boolean;
 }
 
+/** What was due when nothing more was to be started. */
+export function dueLines(due: readonly UnderWay[]): string[] {
+  return due.length > 0 ? [`Due, and not begun: ${named(due)}`] : [];
+}
+
+function named(some: readonly UnderWay[]): string {
+  const names = some.slice(0, 10).map(({ component, transition, host }) => oneLine(`${component}.${transition} on ${host}`));
+  return [...names, ...(some.length > names.length ? [`${some.length - names.length} more`] : [])].join(', ');
+}
+
 /**
  * Who conducts an assembly; when nobody does and its program is not over: what became of the controller, what was under way, and how to go on.
  * @param isOver whether the program is
@@ -25,15 +35,11 @@ export function controllerLines({ controller, underWay, isOver, file }: { readon
   const who = controller && `process ${controller.pid} on ${oneLine(controller.host)}`;
   if (controller?.alive) return [`Conducted by ${who}, since ${controller.since}.`];
   if (isOver) return [];
-  const named = (some: readonly UnderWay[]) => {
-    const names = some.slice(0, 10).map(({ component, transition, host }) => oneLine(`${component}.${transition} on ${host}`));
-    return [...names, ...(some.length > names.length ? [`${some.length - names.length} more`] : [])].join(', ');
-  };
   const begun = underWay.filter((one) => one.begun), due = underWay.filter((one) => !one.begun);
   return [
     who ? `No controller is running: ${who} ended without a word.` : 'No controller is running: the program was interrupted.',
     ...(begun.length > 0 ? [`Under way then, and perhaps still on its host: ${named(begun)}`] : []),
-    ...(due.length > 0 ? [`Due, and not begun: ${named(due)}`] : []),
+    ...dueLines(due),
     // What has begun must have ended before it can be dropped.
     oneLine(`Continue with: tutti resume ${file}${begun.length > 0 ? '' : `   (or drop the program: tutti abort ${file})`}`),
   ];

@@ -11,6 +11,8 @@ export interface StatusOptions {
   readonly all?: boolean;
   /** Rows before the rest is only counted. Default: 40. */
   readonly limit?: number;
+  /** Transitions, as `component.transition`, that the journal has as running and that have not begun. */
+  readonly due?: ReadonlySet<string>;
   /** Lines are cut there. Default: not at all. */
   readonly columns?: number;
 }
@@ -21,7 +23,7 @@ export interface StatusOptions {
  * rows for those that failed, are degraded or at work, in this order. Who waits for whom is said by `explain`.
  */
 export function statusTable({ members, program }: Pick<AssemblySnapshot, 'members' | 'program'>, options: StatusOptions = {}): string[] {
-  const { assembly, all = false, limit = 40, columns = Infinity } = options;
+  const { assembly, all = false, limit = 40, columns = Infinity, due = new Set<string>() } = options;
   const summarised = !all && members.length > limit;
   const notable = summarised ? members.filter((entry) => urgency(entry) < atRest).sort((a, b) => urgency(a) - urgency(b)) : members;
   const shown = summarised ? notable.slice(0, limit) : notable;
@@ -36,7 +38,7 @@ export function statusTable({ members, program }: Pick<AssemblySnapshot, 'member
   return [
     ...(assembly !== undefined || summarised || members.length === 0 ? [heading] : []),
     ...(summarised ? ['', ...places(members)] : []),
-    ...(shown.length > 0 ? [...(assembly !== undefined || summarised ? [''] : []), ...table([['component', 'type', 'host', 'places', 'behaviour', 'transitions'], ...shown.map(cells)])] : []),
+    ...(shown.length > 0 ? [...(assembly !== undefined || summarised ? [''] : []), ...table([['component', 'type', 'host', 'places', 'behaviour', 'transitions'], ...shown.map((entry) => cells(entry, due))])] : []),
     ...(shown.length < notable.length ? [`... and ${notable.length - shown.length} more that are not at rest`] : []),
     ...failures(shown),
   ].map((line) => (columns === Infinity ? line : fit(line, columns)));
@@ -65,10 +67,10 @@ function placesOf({ state }: Entry): string {
   return state.places.join(' + ') || (state.entered ? '-' : 'not entered');
 }
 
-function cells(entry: Entry): string[] {
+function cells(entry: Entry, due: ReadonlySet<string>): string[] {
   const { spec, state, degraded } = entry;
   const queue = state.queue.length === 0 ? '' : `, then ${listSome(state.queue)}`;
-  const moving = state.moving.map(({ transition, status, attempt }) => `${transition} ${status === 'failed' ? 'FAILED' : status}${attempt > 1 ? ` (try ${attempt})` : ''}`);
+  const moving = state.moving.map(({ transition, status, attempt }) => `${transition} ${status === 'failed' ? 'FAILED' : due.has(`${spec.name}.${transition}`) ? 'due' : status}${attempt > 1 ? ` (try ${attempt})` : ''}`);
   const ill = Object.entries(degraded).map(([place, reason]) => `DEGRADED ${place}: ${reason}`);
   return [spec.name, spec.type, spec.on, placesOf(entry), (state.behaviour ?? '-') + queue, [...moving, ...ill].join(', ') || '-'];
 }

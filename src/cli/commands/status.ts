@@ -32,7 +32,9 @@ export const status: AddCommand = (root, io, exit) => {
       }));
       if (options.json) return io.out(JSON.stringify({ assembly: first.name, ...snapshot(state), waits, ...(controller ? { controller } : {}), underWay, ...(ill ? { ill } : {}) }));
       const isOver = state.program === undefined || state.program.outcome !== undefined;
-      io.out([...statusTable(snapshot(state), { assembly: first.name, all: options.all ?? false }), ...explain(waits), ...controllerLines({ controller, underWay, isOver, file })].join('\n'));
+      // With a controller they begin at once.
+      const due = new Set(controller?.alive ? [] : underWay.filter((one) => !one.begun).map(({ component, transition }) => `${component}.${transition}`));
+      io.out([...statusTable(snapshot(state), { assembly: first.name, all: options.all ?? false, due }), ...explain(waits), ...controllerLines({ controller, underWay, isOver, file })].join('\n'));
       if (ill?.length === 0) io.out('Every probe of a held place says that all is well.');
     });
 };
