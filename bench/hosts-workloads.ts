@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Assembly, ComponentSpec, Connection, Instruction, Program } from '../src/assembly/model.ts';
@@ -63,6 +63,8 @@ export async function filesIn(folder: string): Promise<string[]> {
   return Promise.all(sizes.map(async (size, i) => {
     const path = join(folder, `file-${i}`);
     await writeFile(path, randomBytes(size));
+    // As files are that were not written this very moment: their times can be trusted.
+    await utimes(path, new Date(Date.now() - 3_600_000), new Date(Date.now() - 3_600_000));
     return path;
   }));
 }
