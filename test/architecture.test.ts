@@ -10,7 +10,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   components: ['diagnostic.ts', 'xstate', 'type orchestrapi/host.ts'],
   assembly: ['diagnostic.ts', 'components', 'xstate', 'yaml', 'zod', 'type orchestrapi/host.ts'],
   orchestrapi: ['diagnostic.ts', 'node:', 'ssh2', 'yaml'],
-  view: ['diagnostic.ts', 'components', 'assembly', '@dagrejs/dagre', 'string-width', 'node:util'],
+  view: ['diagnostic.ts', 'components', 'assembly', '@dagrejs/dagre', 'string-width', 'node:module', 'node:util'],
   session: ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'node:'],
   cli: ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'view', 'session', 'commander', 'node:', '../package.json'],
   'index.ts': ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'view', 'session'],

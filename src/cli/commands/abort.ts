@@ -3,11 +3,11 @@ import type { Event } from '../../assembly/model.ts';
 import { isIdle } from '../../components/net.ts';
 import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
 import { listSome } from '../../view/text.ts';
+import { requireBegun } from '../begun.ts';
 import { conduct, conducting, type ConductOptions } from '../conduct.ts';
 import { notRunning, nothingUnderWay } from '../diagnostics.ts';
 import { requireComponent } from '../failures.ts';
 import { goOn } from '../programs.ts';
-import { requireBegun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti abort FILE [COMPONENT]` (F3) */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { didYouMean, error, exitCodes, TuttiError } from '../../diagnostic.ts';
 import { recordedBinding, rolesOf, shellOn } from '../../orchestrapi/flavours/index.ts';
 import { stateFolderOf } from '../../session/folder.ts';
-import { requireBegun } from '../recorded.ts';
+import { requireBegun } from '../begun.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti connect FILE HOST [COMMAND...]` */

@@ -1,9 +1,9 @@
 import { inFlight } from '../../assembly/engine.ts';
+import { requireBegun } from '../begun.ts';
 import { conduct, conducting, type ConductOptions } from '../conduct.ts';
 import { nothingUnderWay, notRunning } from '../diagnostics.ts';
 import { killedTransitions } from '../failures.ts';
 import { goOn } from '../programs.ts';
-import { requireBegun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti resume FILE` */

@@ -1,7 +1,7 @@
+import { requireBegun } from '../begun.ts';
 import { conduct, conducting, type ConductOptions } from '../conduct.ts';
 import { chosenFailures } from '../failures.ts';
 import { goOn } from '../programs.ts';
-import { requireBegun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti retry FILE [COMPONENT[.TRANSITION]]` (F3) */

@@ -1,10 +1,10 @@
 import type { Value } from '../../components/model.ts';
 import { didYouMean, error, TuttiError } from '../../diagnostic.ts';
+import { requireBegun } from '../begun.ts';
 import { conduct, conducting, type ConductOptions } from '../conduct.ts';
 import { usageError } from '../diagnostics.ts';
 import { chosenFailures } from '../failures.ts';
 import { goOn } from '../programs.ts';
-import { requireBegun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti skip FILE COMPONENT.TRANSITION` (F3) */

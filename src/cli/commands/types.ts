@@ -2,7 +2,6 @@ import { catalogue } from '../../components/catalogue/index.ts';
 import type { ComponentType } from '../../components/model.ts';
 import { didYouMean, error, TuttiError } from '../../diagnostic.ts';
 import { plainNet } from '../../session/recorded.ts';
-import { requireAssembly } from '../conduct.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti types [TYPE]` */
@@ -12,7 +11,8 @@ export const types: AddCommand = (root, io) => {
     .option('--file <file>', 'also those of this assembly file')
     .option('--json', 'one JSON object a type')
     .action(async (name: string | undefined, options: { file?: string; json?: boolean }) => {
-      const all = options.file === undefined ? new Map(catalogue.map((t) => [t.name, t])) : (await requireAssembly(options.file)).types;
+      // The catalogue needs nothing of what reads files.
+      const all = options.file === undefined ? new Map(catalogue.map((t) => [t.name, t])) : (await (await import('../conduct.ts')).requireAssembly(options.file)).types;
       if (name !== undefined && !all.has(name)) {
         throw new TuttiError(error('UNKNOWN_TYPE', 'Unknown component type', `There is no type "${name}".${didYouMean(name, all.keys())} "tutti types" lists the catalogue.`));
       }
