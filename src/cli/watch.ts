@@ -90,7 +90,7 @@ export function watch(io: Io, mode: ViewMode, options: WatchOptions): Watch {
         },
         said: (text) => {
           state.warn(text);
-          view.changed();
+          view.redraw();
         },
         end: () => view.stop(),
       };

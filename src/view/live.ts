@@ -44,10 +44,7 @@ const sync = ['\u001b[?2026h', '\u001b[?2026l'] as const;
  */
 export class LiveView {
   readonly #options: LiveViewOptions;
-  readonly #resized = (): void => {
-    this.#shown = undefined;
-    this.changed();
-  };
+  readonly #resized = (): void => this.redraw();
   /** Lines on the screen; undefined when it must be drawn afresh. */
   #shown: readonly string[] | undefined;
   #lastMs = -Infinity;
@@ -71,6 +68,12 @@ export class LiveView {
   /** There is something new to show. */
   changed(): void {
     if (this.#on) this.#drawAt(this.#lastMs + this.#tookMs + Math.max(leastMs - this.#tookMs, idleTimes * this.#tookMs));
+  }
+
+  /** Something else has written on the screen (a terminal shows the `^C` that was typed): it is drawn afresh. */
+  redraw(): void {
+    this.#shown = undefined;
+    this.changed();
   }
 
   stop(): void {

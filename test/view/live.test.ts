@@ -105,6 +105,19 @@ describe('LiveView', () => {
     expect(screen.lines.every((line) => line.length <= 20)).toBe(true);
   });
 
+  test('what something else wrote on the screen is gone when it is drawn afresh', () => {
+    const { clock, screen, state, view } = live();
+    state.warn('interrupted');
+    view.start();
+    screen.write('^C');
+    view.changed();
+    clock.advanceTo(100);
+    expect(screen.lines.at(-1)).toBe('  interrupted^C');
+    view.redraw();
+    clock.advanceTo(200);
+    expect(screen.lines.at(-1)).toBe('  interrupted');
+  });
+
   test('afterwards the terminal is as it was, with the last frame on it, and nothing is left over', () => {
     const { clock, screen, view, happen } = live({ color: true });
     view.start();
