@@ -31,6 +31,8 @@ export function isAlive({ pid, startTime, bootId: itsBoot }: ProcessIdentity): b
 
 /** Processes of this machine that are in a process group; zombies do not count. */
 function groupMembers(group: number): number[] {
+  // Most groups that are asked about are gone: the kernel says so without a look at every process.
+  if (!signalGroup(group, 0)) return [];
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(statOf(name)?.[2]) === group).map(Number);
 }
 
@@ -48,12 +50,17 @@ export function isGroupOf(leader: ProcessIdentity, folder: string): boolean {
   });
 }
 
-/** Sends a signal to a process group; gone already is success. */
-function signalGroup(group: number, signal: NodeJS.Signals): void {
+/** Sends a signal to a process group, or with 0 only asks for it; gone already is success. False when there is no such group (any more). */
+function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-group, signal);
+    return true;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ESRCH') return false;
+    // It is somebody else's by now.
+    if (code === 'EPERM' && signal === 0) return true;
+    throw cause;
   }
 }
 
