@@ -38,3 +38,12 @@ export function cancellable(outer: AbortSignal): Cancellable {
     },
   };
 }
+
+/** As a promise that can be let go: a signal that outlives a thousand waits must not keep a thousand listeners. */
+export function whenAborted(signal: AbortSignal | undefined): { readonly promise: Promise<void>; close(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onAbort = () => resolve();
+  if (signal?.aborted) resolve();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  return { promise, close: () => signal?.removeEventListener('abort', onAbort) };
+}

@@ -82,8 +82,8 @@ export interface Host {
   wait(id: string, signal?: AbortSignal): Promise<Exclude<ScriptStatus, { kind: 'alive' }>>;
   /** Ends the script's whole process group: `signal` (TERM), then KILL after `graceMs` (10,000). Gone already is success. */
   kill(id: string, options?: { readonly signal?: 'TERM' | 'INT' | 'HUP' | 'KILL'; readonly graceMs?: number }): Promise<ScriptStatus>;
-  /** Forgets the script: its folder is removed. @throws HostError BUSY while it is alive */
-  forget(id: string): Promise<void>;
+  /** Forgets scripts: their folders are removed, and those of all ids below. @throws HostError BUSY when one is alive; the others are forgotten all the same */
+  forget(...ids: readonly string[]): Promise<void>;
   /** Ends every script that is still alive and removes the work folder. */
   destroy(): Promise<void>;
   /** Closes connections; scripts go on. */

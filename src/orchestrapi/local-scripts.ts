@@ -5,7 +5,8 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Script, ScriptStatus } from './host.ts';
-import { detachedStdio, endGroup, isAlive, isGroupOf, turnToSpawn } from './process.ts';
+import { whenAborted } from './abort.ts';
+import { detachedStdio, endGroup, isAlive, isGroupOf, leadsGroup, turnToSpawn } from './process.ts';
 import { commandText, fateOf, mark, parseExit, parseIdentity, scriptFiles as files, scriptFolder, unwrittenMs, wrapper, type Presence, type ProcessIdentity } from './script.ts';
 import { readTail } from './tail.ts';
 
@@ -141,7 +142,8 @@ export class LocalScripts {
     const deadline = performance.now() + unwrittenMs;
     for (;;) {
       const look = lookAt(folder);
-      const isStarting = typeof look.leader !== 'object' && look.exitCode === undefined && (look.keeper === 'unwritten' || (typeof look.keeper === 'object' && isAlive(look.keeper)));
+      const isStarting = typeof look.leader === 'object' ? isAlive(look.leader) && !leadsGroup(look.leader.pid)
+        : look.exitCode === undefined && (look.keeper === 'unwritten' || (typeof look.keeper === 'object' && isAlive(look.keeper)));
       if (!isStarting || performance.now() >= deadline) return look;
       await sleep(2);
     }
@@ -194,15 +196,6 @@ function changeIn(folder: string): { readonly promise: Promise<void>; close(): v
     // Not there (then the next look says so), or no watch left in this machine: then the second has to do.
   }
   return { promise, close: () => { clearTimeout(timer); watcher?.close(); } };
-}
-
-/** As a promise that can be let go: a signal that outlives a thousand waits must not keep a thousand listeners. */
-function whenAborted(signal: AbortSignal | undefined): { readonly promise: Promise<void>; close(): void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const onAbort = () => resolve();
-  if (signal?.aborted) resolve();
-  signal?.addEventListener('abort', onAbort, { once: true });
-  return { promise, close: () => signal?.removeEventListener('abort', onAbort) };
 }
 
 /** The status of a script that is no longer alive; undefined for one that is. */

@@ -87,9 +87,13 @@ class LocalHost implements Host {
     return this.#asHostError(`the script "${id}" cannot be ended`, () => this.#scripts.kill(id, `SIG${signal}`, graceMs));
   }
 
-  async forget(id: string): Promise<void> {
-    if ((await this.poll(id)).kind === 'alive') throw this.#error('BUSY', `the script "${id}" is alive`);
-    await this.#asHostError(`the script "${id}" cannot be forgotten`, () => this.#scripts.forget(id));
+  async forget(...ids: readonly string[]): Promise<void> {
+    let alive: string | undefined;
+    for (const id of ids) {
+      if ((await this.poll(id)).kind === 'alive') alive = id;
+      else await this.#asHostError(`the script "${id}" cannot be forgotten`, () => this.#scripts.forget(id));
+    }
+    if (alive !== undefined) throw this.#error('BUSY', `the script "${alive}" is alive`);
   }
 
   async destroy(): Promise<void> {

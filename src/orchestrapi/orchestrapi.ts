@@ -102,4 +102,4 @@ export function createOrchestrapi(options: OrchestrapiOptions): Orchestrapi {
   return orchestrapi;
 }
 
-export { cleanSteps } from './steps.ts';
+export { StepCleaner } from './steps.ts';

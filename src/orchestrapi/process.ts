@@ -17,6 +17,11 @@ export function startTimeOf(pid: number): string | undefined {
   return statOf(pid)?.[19];
 }
 
+/** Whether a process of this machine leads its process group. */
+export function leadsGroup(pid: number): boolean {
+  return Number(statOf(pid)?.[2]) === pid;
+}
+
 let boot: string | undefined;
 
 /** Names this boot of this machine. */

@@ -105,10 +105,12 @@ export function recordingHost({ name, answers = [], files = {}, workFolder = `/w
       log.push({ kind: 'kill', id, signal });
       return kill(id, signal);
     },
-    async forget(id) {
-      if (statusOf(id).kind === 'alive') throw failure('BUSY', `the script "${id}" is alive`);
-      log.push({ kind: 'forget', id });
-      for (const one of scripts.keys()) if (one === id || one.startsWith(`${id}/`)) scripts.delete(one);
+    async forget(...ids) {
+      for (const id of ids) {
+        if (statusOf(id).kind === 'alive') throw failure('BUSY', `the script "${id}" is alive`);
+        log.push({ kind: 'forget', id });
+        for (const one of scripts.keys()) if (one === id || one.startsWith(`${id}/`)) scripts.delete(one);
+      }
     },
     async destroy() {
       log.push({ kind: 'destroy' });

@@ -4,22 +4,23 @@ import { argvOf, quote } from './quote.ts';
 /**
  * Scripts that outlive the controller, as files and texts; the same on every host that has a POSIX shell, `setsid` and `/proc`.
  *
- * Two processes: the *keeper*, which runs `wrapper`, and in a session of its own the *leader*, which runs `command` and becomes the
- * program. So a signal to the leader's group ends all that the program started, and the keeper lives to write the exit code.
+ * Two processes: the *keeper*, a shell, and in a session of its own the *leader*, which becomes the program. So a signal to the leader's group ends all
+ * that the program started, and the keeper lives to write the exit code.
  *
  * | file           | what it is |
  * |----------------|------------|
- * | `command`      | the leader's shell text; its first line is the command as JSON |
+ * | `command`      | what the leader reads; its first line is the command as JSON |
  * | `input`        | standard input, if any |
  * | `lock`         | who the keeper is; made exclusively, so that of two keepers of one id only one runs anything |
- * | `pid`          | who the leader is |
+ * | `pid`          | who the leader is; it leads its group a moment later |
+ * | `guard`        | who ends it when its time limit is over, if that is not in the keeper's own group |
  * | `out`, `err`   | its output |
  * | `late`         | there when its time limit was over |
  * | `exit`         | its exit code and a newline, written last; without the newline it does not count |
  *
  * "Who": `<pid> <start time in clock ticks since boot> <boot id>` and a newline, which a later process of the same pid does not match.
  */
-export const scriptFiles = { command: 'command', input: 'input', lock: 'lock', pid: 'pid', out: 'out', err: 'err', late: 'late', exit: 'exit' } as const;
+export const scriptFiles = { command: 'command', input: 'input', lock: 'lock', pid: 'pid', guard: 'guard', out: 'out', err: 'err', late: 'late', exit: 'exit' } as const;
 
 /** How much of an output is kept when it is read: the last 1 MiB. */
 export const keptBytes = 1024 * 1024;
@@ -39,52 +40,95 @@ export function scriptFolder(workFolder: string, id: string): string {
   return `${workFolder}/scripts/${id}`;
 }
 
-// POSIX has no other way to a process's start time; `${stat##*) }` drops the pid and the name, which may hold anything.
-const iAm = `read -r tutti_stat </proc/$$/stat
-read -r tutti_boot </proc/sys/kernel/random/boot_id
-set -- \${tutti_stat##*) }
+/**
+ * Functions of a shell that keeps a script; names of ours begin with `tutti_`.
+ *
+ * `tutti_keep FOLDER LIMIT [WATCH ID [TEXT [INPUT]]]`: in a (sub)shell of its own, standard input nowhere. LIMIT is in seconds, or empty. Whoever listens at a FIFO in
+ * the folder WATCH is told ID at the end. TEXT is the file `command`, INPUT the file `input` with `%b`'s escapes; without TEXT they are there already.
+ * The leader runs in the foreground: in the background a shell would have it ignore INT for ever. On descriptor 9, if it is open, the leader says that it is
+ * there: `tutti_led` and its pid. Ends with 0, the exit code being in `tutti_code`; with 3 when the script has another keeper; or with 4, the reason being in `tutti_why`.
+ */
+export const keeper = String.raw`
+# PID, or self: who that is, in tutti_me. A subshell's $$ is its parent.
+tutti_who() {
+  read -r tutti_pid tutti_stat <"/proc/$1/stat" || return
+  set -- ${'$'}{tutti_stat##*) }
+  [ -n "$tutti_boot" ] || read -r tutti_boot </proc/sys/kernel/random/boot_id
+  tutti_me="$tutti_pid ${'$'}{20} $tutti_boot"
+}
+
+# FORMAT TEXT FILE: a shell that cannot write does not say why, cat does.
+tutti_put() { printf "$1" "$2" >"$3" || printf "$1" "$2" | LC_ALL=C cat >"$3"; }
+
+tutti_lead() {
+  exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&-
+  { tutti_who self && echo "$tutti_me" >pid; } 2>/dev/null || exit
+  { printf '%s%s\n' "$tutti_led" "$tutti_pid" >&9; } 2>/dev/null
+  exec 9>&-
+  trap - PIPE
+  . ./command
+}
+
+# SECONDS: ends the leader's group when they are over. Taken down by the keeper, it takes its sleep along: by KILL, since a shell just forked may lose a TERM
+# before it becomes sleep.
+tutti_guard() {
+  exec >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+  trap 'kill -s KILL $!; exit' TERM
+  tutti_lasts() { read -r tutti_pid tutti_start tutti_rest <pid && tutti_who "$tutti_pid" && [ "$tutti_me" = "$tutti_pid $tutti_start $tutti_rest" ]; }
+  sleep "$1" & wait $!
+  tutti_lasts || exit
+  : >late
+  until kill -s TERM -- "-$tutti_pid"; do tutti_lasts || exit; sleep 0.01; done
+  sleep ${lateGraceSeconds} & wait $!
+  tutti_lasts && kill -s KILL -- "-$tutti_pid"
+}
+
+tutti_keep() {
+  cd -- "$1" || return 4
+  tutti_who self
+  set -C
+  { true >lock; } 2>/dev/null || { set +C; return 3; }
+  set +C
+  tutti_why=
+  tutti_put '%s\n' "$tutti_me" lock 2>/dev/null || tutti_why=$(tutti_put '%s\n' "$tutti_me" lock 2>&1) || { rm -f lock; return 4; }
+  if [ -n "$5" ]; then
+    { tutti_put %s "$5" command && { [ -z "${'$'}{6+given}" ] || tutti_put %b "$6" input; }; } 2>/dev/null || {
+      tutti_why=$({ tutti_put %s "$5" command && tutti_put %b "$6" input; } 2>&1)
+      rm -f command input lock
+      return 4
+    }
+    umask "$tutti_umask"
+  fi
+  tutti_watchdog=
+  if [ -n "$2" ]; then
+    tutti_guard "$2" &
+    tutti_watchdog=$!
+    [ -z "$5" ] || { tutti_who $! && echo "$tutti_me" >guard; }
+  fi
+  tutti_in=/dev/null
+  [ -e input ] && tutti_in=input
+  (tutti_lead) <"$tutti_in" >out 2>err
+  tutti_code=$?
+  [ -z "$tutti_watchdog" ] || kill -s TERM "$tutti_watchdog"
+  if [ -e late ]; then
+    read -r tutti_pid tutti_stat <pid
+    kill -s KILL -- "-$tutti_pid"
+  fi
+  echo "$tutti_code" >exit
+  [ -n "$3" ] || return 0
+  for tutti_fifo in "$3"/*; do
+    # Opened for both, so that it does not wait for a listener who is gone.
+    [ -p "$tutti_fifo" ] && echo "$4" 1<>"$tutti_fifo"
+  done
+  return 0
+}
 `;
 
-/**
- * The keeper's text: `sh -c wrapper tutti-script FOLDER [LIMIT SECONDS | ''] [WATCH ID]`, in a session of its own, standard streams nowhere. The leader
- * runs in the foreground: in the background a shell would have it ignore INT for ever. Whoever listens at a FIFO in the folder WATCH is told ID at the end.
- * Descriptor 9, if it is open, is the starter's: the leader says there that it leads.
- */
-export const wrapper = `cd "$1" || exit 1
-limit=$2 watch=$3 id=$4
-exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&-
-${iAm}set -C
-echo "$$ \${20} $tutti_boot" 2>/dev/null >lock || exit 0
-set +C
-if [ -n "$limit" ]; then
-  (
-    # Taken down by the keeper, it takes its sleep along: by KILL, since a shell just forked may lose a TERM before it becomes sleep.
-    trap 'kill -s KILL $! 2>/dev/null; exit' TERM
-    leads() { read -r pid start boot <pid && read -r stat <"/proc/$pid/stat" && set -- \${stat##*) } && [ "\${20}" = "$start" ]; }
-    sleep "$limit" & wait $!
-    leads || exit
-    : >late
-    kill -s TERM -- "-$pid"
-    sleep ${lateGraceSeconds} & wait $!
-    leads && kill -s KILL -- "-$pid"
-  ) &
-  watchdog=$!
-fi
-input=/dev/null
-[ -e input ] && input=input
-setsid /bin/sh ./command <"$input" >out 2>err
-code=$?
-[ -z "$limit" ] || kill -s TERM "$watchdog"
-if [ -e late ]; then
-  read -r pid start boot <pid
-  kill -s KILL -- "-$pid"
-fi
-echo "$code" >exit
-[ -n "$watch" ] || exit 0
-for fifo in "$watch"/*; do
-  # Opened for both, so that it does not wait for a listener who is gone.
-  [ -p "$fifo" ] && echo "$id" 1<>"$fifo"
-done
+/** A keeper that is a process of its own: `sh -c wrapper tutti-script FOLDER LIMIT [WATCH ID]`, in a session of its own, standard streams nowhere. */
+export const wrapper = `exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&-
+tutti_boot= tutti_led=
+${keeper}
+tutti_keep "$@"
 `;
 
 /** Who keeps or leads a script, as its file tells: the file is not there, is there and not written yet, names a process that lives, or one that does not. */
@@ -105,7 +149,7 @@ export function fateOf({ exitCode, keeper, leader }: { readonly exitCode: number
 export const unwrittenMs = 2_000;
 
 /**
- * The leader's text: says who it is, then becomes the command. A `cwd` that is missing below the work folder is made.
+ * What the leader reads: it becomes the command, as the leader of a session. A `cwd` that is missing below the work folder is made.
  * @throws RangeError for an environment variable that no shell can name
  */
 export function commandText(script: Script, at: { readonly folder: string; readonly workFolder: string; readonly cwd: string; readonly env?: Readonly<Record<string, string>> }): string {
@@ -115,7 +159,9 @@ export function commandText(script: Script, at: { readonly folder: string; reado
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new RangeError(`"${name}" cannot be the name of an environment variable`);
     return `export ${name}=${quote(value)}\n`;
   });
-  return `#${recordOf(script.command)}\n${iAm}echo "$$ \${20} $tutti_boot" >pid\n{ echo >&9; } 2>/dev/null\nexec 9>&-\n${enter}\n${variables.join('')}exec ${argvOf(script.command).map(quote).join(' ')}\n`;
+  const argv = argvOf(script.command).map(quote);
+  const find = argv[0]!.includes('/') ? `[ -e ${argv[0]} ]` : `command -v -- ${argv[0]} >/dev/null`;
+  return `#${recordOf(script.command)}\n${enter}\n${variables.join('')}${find} || { printf '%s: not found\\n' ${argv[0]} >&2; exit 127; }\nexec setsid -- ${argv.join(' ')}\n`;
 }
 
 /** Whether a path is the folder or something below it. */

@@ -1,4 +1,4 @@
-import { keptBytes, mark, unwrittenMs, wrapper } from './script.ts';
+import { keeper, keptBytes, mark, unwrittenMs, wrapper } from './script.ts';
 import { quote } from './quote.ts';
 import { partialFolder } from './rsync.ts';
 
@@ -19,9 +19,10 @@ const functions = String.raw`
 cd / || exit
 unset CDPATH
 tutti_work=$1 tutti_wrapper=$2 tutti_n='
-'
+' tutti_rs=$(printf '\036')
 exec 4>&2 2>/dev/null 8>&1
 read -r tutti_boot </proc/sys/kernel/random/boot_id
+tutti_umask=$(umask)
 
 tutti_header() { printf '\036%s:%s\n' "$tutti_id" "$1"; }
 tutti_end() {
@@ -50,7 +51,7 @@ tutti_exec() {
   exec setsid -- "$@" >&8 2>&4 4>&- 8>&-
 }
 
-# Fields of /proc/PID/stat from the state on. A name may hold newlines and parentheses.
+# PID: fields of /proc/PID/stat from the state on. A name may hold newlines and parentheses.
 tutti_stat() {
   tutti_stat=
   while IFS= read -r tutti_line || [ -n "$tutti_line" ]; do tutti_stat="$tutti_stat $tutti_line"; done <"/proc/$1/stat" || return
@@ -60,6 +61,9 @@ tutti_stat() {
 
 # PID START BOOT: whether this very process lives.
 tutti_alive() { [ "$3" = "$tutti_boot" ] && tutti_stat "$1" && set -- "$2" $tutti_stat && [ "${'$'}{21}" = "$1" ]; }
+
+# PID START BOOT: whether this live process leads its group.
+tutti_leads() { tutti_alive "$@" && set -- "$1" $tutti_stat && [ "$4" = "$1" ]; }
 
 # FILE: who it names, in tutti_is (absent, unwritten, alive, dead) and tutti_who.
 tutti_presence() {
@@ -89,7 +93,10 @@ tutti_look() {
   [ -e late ] && tutti_late=late
   tutti_header "$tutti_exit $tutti_late $tutti_keeper $tutti_keeper_pid $tutti_is ${'$'}{tutti_who%% *}"
   case $tutti_exit$tutti_keeper in -alive | -absent) return ;; esac
-  [ "$tutti_exit$tutti_is" = -alive ] && return
+  [ "$tutti_exit$tutti_is" = -alive ] || tutti_outputs
+}
+
+tutti_outputs() {
   [ -s out ] && tail -c ${keptBytes + 1} out
   [ -s err ] && tail -c ${keptBytes + 1} err >&4
 }
@@ -105,11 +112,30 @@ tutti_glance() {
   tutti_header "$tutti_all"
 }
 
-# FORMAT TEXT FILE: whole under its name, or not at all. A shell that cannot write does not say why, cat does.
+# FORMAT TEXT FILE: whole under its name, or not at all.
 tutti_write() {
-  { printf "$1" "$2" >"$3.$tutti_id" || printf "$1" "$2" | cat >"$3.$tutti_id"; } && mv -f -- "$3.$tutti_id" "$3" && return
+  tutti_put "$1" "$2" "$3.$tutti_id" && mv -f -- "$3.$tutti_id" "$3" && return
   rm -f -- "$3.$tutti_id"
   return 1
+}
+
+# FOLDER LIMIT ID COMMAND [INPUT, escaped for %b]: runs a script that no other start of this id has started, to its end. This shell is its keeper, and stays so when the
+# channel is gone. Header: led and the leader's pid, then its exit code and late or -; then its output. Or else: taken.
+tutti_attend() {
+  umask 077
+  [ -d "$1" ] || tutti_why=$(LC_ALL=C mkdir -p -- "$1" 2>&1) || { tutti_header blocked; printf %s "$tutti_why"; return; }
+  trap '' PIPE
+  tutti_led=$tutti_rs$tutti_id:led' '
+  tutti_keep "$1" "$2" "$tutti_work/.watch" "$3" "$4" ${'$'}{5+"$5"} 9>&1
+  case $? in
+    0) ;;
+    3) tutti_header taken; return ;;
+    *) tutti_header blocked; printf %s "$tutti_why"; return ;;
+  esac
+  tutti_late=-
+  [ -e late ] && tutti_late=late
+  tutti_header "$tutti_code $tutti_late"
+  tutti_outputs
 }
 
 # FOLDER LIMIT ID COMMAND [INPUT, escaped for %b]: starts a script that no other start of this id has started, and looks at it. Detached without "&", which
@@ -211,6 +237,7 @@ tutti_kill() {
     sleep 0.01
     tutti_i=$((tutti_i + 1))
   done
+  while [ $tutti_is = alive ] && ! tutti_leads $tutti_who; do sleep 0.01; tutti_presence pid; done
   # The leader may be dead and its children not: the group is ended, whatever the exit code says.
   case $tutti_is in alive | dead) if tutti_ours "$1" $tutti_who; then tutti_end_group "${'$'}{tutti_who%% *}" "$2" "$3"; fi ;; esac
   case $tutti_keeper in alive | dead)
@@ -218,19 +245,28 @@ tutti_kill() {
     while tutti_alive $tutti_keeper_who && [ $tutti_i -lt ${unwrittenMs / 10} ]; do sleep 0.01; tutti_i=$((tutti_i + 1)); done
     # A keeper that was killed outright has left its watch over the time limit behind.
     if tutti_ours "$1" $tutti_keeper_who; then tutti_end_group "${'$'}{tutti_keeper_who%% *}" KILL 0; fi
+    tutti_presence guard
+    [ $tutti_is = alive ] && kill -s TERM "${'$'}{tutti_who%% *}"
   esac
   tutti_look "$1"
 }
 
-# FOLDER: removes a script, unless it is alive.
+# FOLDER...: removes scripts, but not those that are alive.
 tutti_forget() {
-  cd -- "$1" && tutti_exit && [ "$tutti_exit" = - ] && { tutti_presence lock; [ $tutti_is = alive ] || tutti_presence pid; [ $tutti_is != alive ] || { tutti_header alive; return; }; }
+  tutti_busy=
+  for tutti_folder; do
+    shift
+    tutti_is=
+    cd -- "$tutti_folder" && tutti_exit && [ "$tutti_exit" = - ] && { tutti_presence lock; [ $tutti_is = alive ] || tutti_presence pid; }
+    if [ "$tutti_is" = alive ]; then tutti_busy=${'$'}{tutti_folder#"$tutti_work"/scripts/}; else set -- "$@" "$tutti_folder"; fi
+  done
   cd /
-  tutti_remove "$1"
+  tutti_remove "$@"
+  [ -z "$tutti_busy" ] || { tutti_header alive; printf %s "$tutti_busy"; }
 }
 
 tutti_remove() {
-  tutti_why=$(LC_ALL=C rm -rf -- "$1" 2>&1) && { tutti_header gone; return; }
+  tutti_why=$(LC_ALL=C rm -rf -- "$@" 2>&1) && { tutti_header gone; return; }
   tutti_header blocked
   printf %s "$tutti_why"
 }
@@ -366,8 +402,8 @@ tutti_watch() {
 
 /** The first thing that the login shell's `/bin/sh` is told: to become one that reads lines. `hello` comes back when it does. */
 export function farSide(workFolder: string, hello: string): string {
-  const loop = `${functions}
-tutti_id=$3 tutti_group=
+  const loop = `${keeper}${functions}
+tutti_id=$3 tutti_group= tutti_led=
 if [ -d "$tutti_work" ] && [ ! -O "$tutti_work" ]; then tutti_header foreign; else tutti_header "ready $$"; fi
 while IFS= read -r tutti_line; do eval "$tutti_line"; done
 `;

@@ -14,6 +14,9 @@ export interface PoolOptions {
   readonly patienceMs: number;
 }
 
+/** `reusable`: a standing shell; `fresh`: one that will be used up; `urgent`: beyond our own limit, to end what occupies the others. */
+export type LeaseKind = 'reusable' | 'fresh' | 'urgent';
+
 /** A shell lent by the pool. */
 export interface Lease {
   readonly shell: Shell;
@@ -58,11 +61,8 @@ export class ShellPool {
     return this.#closing.signal;
   }
 
-  /**
-   * @param kind `reusable`: a standing one; `fresh`: one that will be used up; `urgent`: beyond our own limit, to end what occupies the others
-   * @throws HostError UNREACHABLE | REFUSED
-   */
-  async lease(kind: 'reusable' | 'fresh' | 'urgent' = 'reusable', signal: AbortSignal = this.life): Promise<Lease> {
+  /** @throws HostError UNREACHABLE | REFUSED */
+  async lease(kind: LeaseKind = 'reusable', signal: AbortSignal = this.life): Promise<Lease> {
     for (;;) {
       if (signal.aborted) throw this.#closed();
       const idle = kind === 'fresh' ? undefined : this.#takeIdle();

@@ -2,18 +2,43 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HostError, type Script, type ScriptStatus } from './host.ts';
 import { quoteOnOneLine as quote } from './quote.ts';
 import { commandText, fateOf, scriptFolder, unwrittenMs, type Presence } from './script.ts';
+import { whenAborted } from './abort.ts';
+import { ChannelLost } from './ssh-shell.ts';
 import { SshWatch } from './ssh-watch.ts';
+import type { Lease } from './ssh-pool.ts';
 import { escaped, type CallOptions, type FarSide } from './ssh.ts';
 import { lastText } from './tail.ts';
 
-/** An input beyond this is placed as a file before the script is started. */
-const lineInputBytes = 64 * 1024;
+/** A text or an input beyond this is placed as a file before the script is started. */
+const lineBytes = 64 * 1024;
+/** So many scripts of a host are attended at once: fewer than a connection has channels, so that one is left for all else. */
+const attendedAtOnce = 3;
+/** One that has gone on for so long leaves its place to another. */
+const attendedMs = 5_000;
+/** So long the far side may take to say what becomes of a start. */
+const startMs = 60_000;
 
-/** The detached scripts of a host that is reached by SSH: the same files and texts as on this machine, looked at through the far side's functions. */
+/** A script whose keeper is a shell of ours, which tells of its end by itself. */
+interface Attended {
+  readonly since: number;
+  /** Its end; undefined when the shell was lost before that. Never rejects. */
+  readonly end: Promise<Ended | undefined>;
+  /** Lets it go on alone. */
+  release(): void;
+}
+type Ended = Exclude<ScriptStatus, { kind: 'alive' }>;
+
+/**
+ * The detached scripts of a host that is reached by SSH: the same files and texts as on this machine, looked at through the far side's functions.
+ *
+ * A script with a time limit is, as a rule, short: a standing shell is its keeper, so that it costs one exchange and few processes, and goes on being so when its
+ * channel is closed. One without a limit, or when too many are attended, gets a keeper of its own, whose word about the end `SshWatch` hears.
+ */
 export class SshScripts {
   readonly #far: FarSide;
   readonly #env: Readonly<Record<string, string>>;
   readonly #watch: SshWatch;
+  readonly #attended = new Map<string, Attended>();
 
   constructor(far: FarSide, env: Readonly<Record<string, string>>) {
     this.#far = far;
@@ -28,19 +53,80 @@ export class SshScripts {
     const folder = scriptFolder(workFolder, id);
     const text = commandText(script, { folder, workFolder, cwd, env: this.#env });
     const limit = timeoutMs === undefined ? '' : String(Math.max(1, timeoutMs) / 1000);
-    const isLong = input !== undefined && input.length > lineInputBytes;
+    const isLong = input !== undefined && input.length > lineBytes;
+    const words = [folder, limit, id, text, ...(input === undefined || isLong ? [] : [escaped(input)])].map(quote).join(' ');
+    if (timeoutMs !== undefined && !isLong && this.#hasPlace()) {
+      const status = await this.#attend(id, words);
+      if (status) return status;
+    }
     if (isLong) {
       const found = await this.poll(id);
       if (found.kind !== 'absent') return found;
       await this.#placeInput(folder, input);
     }
     const listening = this.#watch.listening;
-    const words = [folder, limit, id, text, ...(input === undefined || isLong ? [] : [escaped(input)])];
-    const status = await this.#look(`tutti_start ${words.map(quote).join(' ')}`, { takesMs: 10_000 });
+    const status = await this.#look(`tutti_start ${words}`, { takesMs: 10_000 });
     if (status.kind === 'absent') throw new Error('its folder cannot be written');
     // Its end will be heard: a wait need not look first.
     if (status.kind === 'alive' && listening) this.#watch.expect(id, listening);
     return status;
+  }
+
+  #hasPlace(): boolean {
+    if (this.#attended.size < attendedAtOnce) return true;
+    const oldest = this.#attended.values().next().value!;
+    if (performance.now() - oldest.since < attendedMs) return false;
+    oldest.release();
+    return true;
+  }
+
+  /** Undefined when the shell was lost before it said anything: whether it was started is to be looked at. */
+  async #attend(id: string, words: string): Promise<ScriptStatus | undefined> {
+    const begun = Promise.withResolvers<string | undefined>();
+    const headers: string[] = [];
+    const [out, err]: [Buffer[], Buffer[]] = [[], []];
+    let lease: Lease | undefined;
+    const play = async (): Promise<Ended | undefined> => {
+      let isReusable = false;
+      let silence: NodeJS.Timeout | undefined;
+      try {
+        lease = await this.#far.lease('reusable');
+        silence = setTimeout(() => lease!.shell.close(), startMs);
+        await lease.shell.exchange(`(tutti_attend ${words}) </dev/null`, {
+          onHeader(header) {
+            clearTimeout(silence);
+            headers.push(header);
+            begun.resolve(header);
+          },
+          onOut: (bytes) => void out.push(bytes), onErr: (bytes) => void err.push(bytes),
+        });
+        isReusable = true;
+        const [exitCode, late] = headers[1]?.split(' ') ?? [];
+        return exitCode === undefined ? undefined : { kind: 'ended', exitCode: Number(exitCode), stdout: lastText(Buffer.concat(out)), stderr: lastText(Buffer.concat(err)), timedOut: late === 'late' };
+      } catch (failed) {
+        if (!(failed instanceof ChannelLost)) begun.reject(failed);
+        return undefined;
+      } finally {
+        clearTimeout(silence);
+        lease?.release(isReusable ? 'reusable' : 'used');
+        if (this.#attended.get(id) === attended) this.#attended.delete(id);
+        begun.resolve(undefined);
+      }
+    };
+    const attended: Attended = {
+      since: performance.now(), end: play(),
+      release: () => {
+        if (this.#attended.get(id) === attended) this.#attended.delete(id);
+        lease?.shell.close();
+      },
+    };
+    // Of two starts of one id the other finds that it is taken.
+    if (!this.#attended.has(id)) this.#attended.set(id, attended);
+    const header = await begun.promise;
+    if (header?.startsWith('led ')) return { kind: 'alive', pid: Number(header.slice('led '.length)) };
+    await attended.end;
+    if (header === 'blocked') throw this.#far.said('the folder of the script cannot be made', Buffer.concat(out).toString());
+    return header === 'taken' ? this.poll(id) : undefined;
   }
 
   poll(id: string): Promise<ScriptStatus> {
@@ -49,6 +135,12 @@ export class SshScripts {
 
   /** Resolves when the script is no longer alive, or with its last status when the signal is aborted. */
   async wait(id: string, signal?: AbortSignal): Promise<ScriptStatus> {
+    const attended = this.#attended.get(id);
+    if (attended) {
+      const abort = whenAborted(signal);
+      const end = await Promise.race([attended.end, abort.promise]).finally(abort.close);
+      if (end) return end;
+    }
     for (;;) {
       // Listened for before it is looked at: what happens in between is not missed.
       const change = await this.#watch.changeOf(id, signal);
@@ -68,10 +160,10 @@ export class SshScripts {
     return this.#look(`tutti_kill ${quote(scriptFolder(this.#far.workFolder, id))} ${signal} ${Math.ceil(graceMs / 50)}`, { takesMs: graceMs + 10_000, isUrgent: true });
   }
 
-  async forget(id: string): Promise<void> {
-    const { header, out } = await this.#far.call(`tutti_forget ${quote(scriptFolder(this.#far.workFolder, id))}`);
-    if (header === 'alive') throw this.#far.error('BUSY', `the script "${id}" is alive`);
-    if (header === 'blocked') throw this.#far.said(`the script "${id}" cannot be forgotten`, out.toString());
+  async forget(ids: readonly string[]): Promise<void> {
+    const { header, out } = await this.#far.call(`tutti_forget ${ids.map((id) => quote(scriptFolder(this.#far.workFolder, id))).join(' ')}`);
+    if (header === 'blocked') throw this.#far.said(`the script "${ids.join('", "')}" cannot be forgotten`, out.toString());
+    if (header === 'alive') throw this.#far.error('BUSY', `the script "${out.toString()}" is alive`);
   }
 
   /** Waits end with an error. */

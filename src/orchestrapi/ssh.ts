@@ -6,7 +6,7 @@ import { argvOf, quoteOnOneLine as quote, shown } from './quote.ts';
 import { sshNetwork, type SshAlgorithms, type SshNetwork } from './ssh-connection.ts';
 import type { SshTarget } from './ssh-config.ts';
 import { SshFiles, type PutProgress } from './ssh-files.ts';
-import { ShellPool, type Lease } from './ssh-pool.ts';
+import { ShellPool, type Lease, type LeaseKind } from './ssh-pool.ts';
 import { SshScripts } from './ssh-scripts.ts';
 import { ChannelLost } from './ssh-shell.ts';
 import { tail } from './tail.ts';
@@ -58,8 +58,7 @@ export interface FarSide {
   readonly workFolder: string;
   /** One call of functions of the far side, in a subshell without input; from the beginning again after a lost connection. */
   call(functions: string, options?: CallOptions): Promise<Called>;
-  /** A shell that will be used up. */
-  lease(kind: 'fresh' | 'urgent'): Promise<Lease>;
+  lease(kind: LeaseKind): Promise<Lease>;
   error(code: HostErrorCode, message: string, cause?: unknown): HostError;
   /** What a program of the host said, as an error. */
   said(what: string, text: string): HostError;
@@ -140,8 +139,8 @@ class SshHost implements Host, FarSide {
     return this.#asError(`the script "${id}" cannot be ended`, () => this.#scripts.kill(id, signal, grace));
   }
 
-  async forget(id: string): Promise<void> {
-    await this.#asError(`the script "${id}" cannot be forgotten`, () => this.#scripts.forget(id));
+  async forget(...ids: readonly string[]): Promise<void> {
+    await this.#asError(`the script "${ids.join('", "')}" cannot be forgotten`, () => this.#scripts.forget(ids));
   }
 
   async destroy(): Promise<void> {
@@ -178,7 +177,7 @@ class SshHost implements Host, FarSide {
     }
   }
 
-  lease(kind: 'fresh' | 'urgent'): Promise<Lease> {
+  lease(kind: LeaseKind): Promise<Lease> {
     return this.#pool.lease(kind);
   }
 

@@ -95,12 +95,30 @@ function entry<K, V>(map: { get(key: K): V | undefined; set(key: K, value: V): u
   return found;
 }
 
-/**
- * Forgets the steps of an action whose outcome is in the journal, and those of its earlier tries, on every host where it had some.
- * Never rejects: what cannot be removed only takes room, until the host is destroyed.
- */
-export async function cleanSteps(home: Host, action: string): Promise<void> {
-  const tries = used.get(home)?.get(executionOf(action));
-  used.get(home)?.delete(executionOf(action));
-  await Promise.allSettled([...(tries ?? [])].flatMap(([name, hosts]) => [...hosts].map((on) => on.forget(`steps/${name}`))));
+/** So long steps that are to be forgotten wait for company: removing them one by one costs a host as much as running them. */
+const cleaningMs = 200;
+
+/** Forgets the steps of actions whose outcome is in the journal, those of earlier tries too, on every host where they had some. What cannot be removed only takes room, until the host is destroyed. */
+export class StepCleaner {
+  #ids = new Map<Host, string[]>();
+  #timer: NodeJS.Timeout | undefined;
+  #going: Promise<unknown> = Promise.resolve();
+
+  clean(home: Host, action: string): void {
+    const tries = used.get(home)?.get(executionOf(action));
+    if (!tries) return;
+    used.get(home)?.delete(executionOf(action));
+    for (const [name, hosts] of tries) for (const on of hosts) entry(this.#ids, on, () => []).push(`steps/${name}`);
+    this.#timer ??= setTimeout(() => void this.flush(), cleaningMs);
+  }
+
+  /** Forgets now what is to be forgotten. Never rejects. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const due = [...this.#ids];
+    this.#ids = new Map();
+    this.#going = Promise.allSettled([this.#going, ...due.map(([on, ids]) => on.forget(...ids))]);
+    await this.#going;
+  }
 }

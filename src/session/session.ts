@@ -14,7 +14,7 @@ import { failureOf } from '../orchestrapi/failure.ts';
 import { bind, openHosts, recordBinding, type FlavourChoice } from '../orchestrapi/flavours/index.ts';
 import type { Host } from '../orchestrapi/host.ts';
 import { openJournal } from '../orchestrapi/journal-file.ts';
-import { cleanSteps } from '../orchestrapi/orchestrapi.ts';
+import { StepCleaner } from '../orchestrapi/orchestrapi.ts';
 import { journalPath, logPath } from './folder.ts';
 import { firstRecord, stateOf } from './recorded.ts';
 import { watched } from './snapshot-file.ts';
@@ -48,9 +48,9 @@ export class Session {
   readonly #saveSnapshot: () => void;
   readonly #begun: ReadonlySet<string>;
   readonly #probes: Probes;
-  readonly #cleaning: ReadonlySet<Promise<void>>;
+  readonly #cleaner: StepCleaner;
 
-  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; existed: boolean; begun: ReadonlySet<string>; probes: Probes; cleaning: ReadonlySet<Promise<void>>; saveSnapshot: () => void }) {
+  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; existed: boolean; begun: ReadonlySet<string>; probes: Probes; cleaner: StepCleaner; saveSnapshot: () => void }) {
     this.assembly = options.assembly;
     this.stateFolder = options.stateFolder;
     this.engine = options.engine;
@@ -60,7 +60,7 @@ export class Session {
     this.#saveSnapshot = options.saveSnapshot;
     this.#begun = options.begun;
     this.#probes = options.probes;
-    this.#cleaning = options.cleaning;
+    this.#cleaner = options.cleaner;
   }
 
   /** Opens the journal (or begins one), folds it, and makes the engine ready; nothing runs yet. @throws TuttiError JOURNAL_LOCKED, JOURNAL_CORRUPT, ASSEMBLY_CHANGED */
@@ -78,7 +78,7 @@ export class Session {
       const log = logger(stateFolder);
       /** Where an action keeps its steps: by its end the component itself may be gone. */
       const performedOn = new Map<string, Host>();
-      const cleaning = new Set<Promise<void>>();
+      const cleaner = new StepCleaner();
       const warn: PerformOptions['warn'] = (action, text) => {
         log(action, `warning: ${text}`);
         options.onWarning?.(action, text);
@@ -98,10 +98,7 @@ export class Session {
             if (happening.kind !== 'ended') continue;
             const key = actionKey(happening.action);
             const host = performedOn.get(key);
-            if (host) {
-              const cleaned = cleanSteps(host, key).finally(() => cleaning.delete(cleaned));
-              cleaning.add(cleaned);
-            }
+            if (host) cleaner.clean(host, key);
             performedOn.delete(key);
           }
           options.onHappenings?.(happenings);
@@ -110,7 +107,7 @@ export class Session {
       const probes = new Probes({ state, clock, probe: prober(stage), tell: (event) => engine.send(event), everyMs: options.probeEveryMs ?? 10_000 });
       // A journal of somebody else's is not the file that a snapshot would be of.
       const saveSnapshot = options.journal ? () => {} : () => journal.save(state);
-      return new Session({ ...options, engine, journal, hosts, existed, begun, probes, cleaning, saveSnapshot });
+      return new Session({ ...options, engine, journal, hosts, existed, begun, probes, cleaner, saveSnapshot });
     } catch (failure) {
       await opened.close();
       throw failure;
@@ -192,7 +189,7 @@ export class Session {
     // Steps that ended are forgotten on their hosts; one that does not answer keeps them, and is not waited for long.
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const forget = realClock.after(5_000, resolve);
-    await Promise.race([Promise.all(this.#cleaning), late]);
+    await Promise.race([this.#cleaner.flush(), late]);
     forget();
     this.#saveSnapshot();
     await this.#journal.close();

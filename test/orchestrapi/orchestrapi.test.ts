@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { CommandError, NotReadyError, UnknownFateError, type Host, type Orchestrapi } from '../../src/orchestrapi/host.ts';
 import { localHost } from '../../src/orchestrapi/local.ts';
-import { cleanSteps, createOrchestrapi, type OrchestrapiOptions } from '../../src/orchestrapi/orchestrapi.ts';
+import { createOrchestrapi, StepCleaner, type OrchestrapiOptions } from '../../src/orchestrapi/orchestrapi.ts';
 import { recordingHost } from '../../src/orchestrapi/recording.ts';
 import { transfers } from '../../src/orchestrapi/transfers.ts';
 import { newFolder, until } from './folders.ts';
@@ -126,10 +126,13 @@ test('the records of an action and of its earlier tries are removed on every hos
   await act('la1/start.1.1').run(['a']);
   await act('la1/start.1.2').run(['a'], { on: 'other' });
   await act('la1/stop.2.1').run(['a']);
-  await cleanSteps(own, 'la1/start.1.2');
+  const cleaner = new StepCleaner();
+  cleaner.clean(own, 'la1/start.1.2');
+  await cleaner.flush();
   const forgotten = (host: typeof own) => host.log.flatMap((entry) => (entry.kind === 'forget' ? [entry.id] : []));
   expect([forgotten(own), forgotten(other)]).toEqual([['steps/la1/start.1.1'], ['steps/la1/start.1.2']]);
-  await cleanSteps(own, 'never/was.1.1');
+  cleaner.clean(own, 'never/was.1.1');
+  await cleaner.flush();
 });
 
 test('a daemon goes on when its action has ended, and is ended by name', async () => {
