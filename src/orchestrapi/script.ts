@@ -13,14 +13,15 @@ import { argvOf, quote } from './quote.ts';
  * | `input`        | standard input, if any |
  * | `lock`         | who the keeper is; made exclusively, so that of two keepers of one id only one runs anything |
  * | `pid`          | who the leader is; it leads its group a moment later |
- * | `guard`        | who ends it when its time limit is over, if that is not in the keeper's own group |
+ * | `limit`        | its time limit in seconds, if nobody guards it so far: whoever looks at it then does |
+ * | `guard`        | who does |
  * | `out`, `err`   | its output |
  * | `late`         | there when its time limit was over |
  * | `exit`         | its exit code and a newline, written last; without the newline it does not count |
  *
  * "Who": `<pid> <start time in clock ticks since boot> <boot id>` and a newline, which a later process of the same pid does not match.
  */
-export const scriptFiles = { command: 'command', input: 'input', lock: 'lock', pid: 'pid', guard: 'guard', out: 'out', err: 'err', late: 'late', exit: 'exit' } as const;
+export const scriptFiles = { command: 'command', input: 'input', lock: 'lock', pid: 'pid', limit: 'limit', guard: 'guard', out: 'out', err: 'err', late: 'late', exit: 'exit' } as const;
 
 /** How much of an output is kept when it is read: the last 1 MiB. */
 export const keptBytes = 1024 * 1024;
@@ -44,7 +45,7 @@ export function scriptFolder(workFolder: string, id: string): string {
  * Functions of a shell that keeps a script; names of ours begin with `tutti_`.
  *
  * `tutti_keep FOLDER LIMIT [WATCH ID [TEXT [INPUT]]]`: in a (sub)shell of its own, standard input nowhere. LIMIT is in seconds, or empty. Whoever listens at a FIFO in
- * the folder WATCH is told ID at the end. TEXT is the file `command`, INPUT the file `input` with `%b`'s escapes; without TEXT they are there already.
+ * the folder WATCH is told ID at the end. TEXT is the file `command`, INPUT the file `input` with `%b`'s escapes; with them the limit is only noted, without they are there already.
  * The leader runs in the foreground: in the background a shell would have it ignore INT for ever. On descriptor 9, if it is open, the leader says that it is
  * there: `tutti_led` and its pid. Ends with 0, the exit code being in `tutti_code`; with 3 when the script has another keeper; or with 4, the reason being in `tutti_why`.
  */
@@ -69,18 +70,20 @@ tutti_lead() {
   . ./command
 }
 
+# FILE: whether the process that it names lives; its pid in tutti_pid.
+tutti_lives() { read -r tutti_pid tutti_start tutti_rest <"$1" && tutti_who "$tutti_pid" && [ "$tutti_me" = "$tutti_pid $tutti_start $tutti_rest" ]; }
+
 # SECONDS: ends the leader's group when they are over. Taken down by the keeper, it takes its sleep along: by KILL, since a shell just forked may lose a TERM
 # before it becomes sleep.
 tutti_guard() {
   exec >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
   trap 'kill -s KILL $!; exit' TERM
-  tutti_lasts() { read -r tutti_pid tutti_start tutti_rest <pid && tutti_who "$tutti_pid" && [ "$tutti_me" = "$tutti_pid $tutti_start $tutti_rest" ]; }
   sleep "$1" & wait $!
-  tutti_lasts || exit
+  tutti_lives pid || exit
   : >late
-  until kill -s TERM -- "-$tutti_pid"; do tutti_lasts || exit; sleep 0.01; done
+  until kill -s TERM -- "-$tutti_pid"; do tutti_lives pid || exit; sleep 0.01; done
   sleep ${lateGraceSeconds} & wait $!
-  tutti_lasts && kill -s KILL -- "-$tutti_pid"
+  tutti_lives pid && kill -s KILL -- "-$tutti_pid"
 }
 
 tutti_keep() {
@@ -97,19 +100,17 @@ tutti_keep() {
       rm -f command input lock
       return 4
     }
+    [ -z "$2" ] || echo "$2" >limit
     umask "$tutti_umask"
-  fi
-  tutti_watchdog=
-  if [ -n "$2" ]; then
+  elif [ -n "$2" ]; then
     tutti_guard "$2" &
-    tutti_watchdog=$!
-    [ -z "$5" ] || { tutti_who $! && echo "$tutti_me" >guard; }
+    tutti_who $! && echo "$tutti_me" >guard
   fi
   tutti_in=/dev/null
   [ -e input ] && tutti_in=input
   (tutti_lead) <"$tutti_in" >out 2>err
   tutti_code=$?
-  [ -z "$tutti_watchdog" ] || kill -s TERM "$tutti_watchdog"
+  [ -e guard ] && tutti_lives guard && kill -s TERM "$tutti_pid"
   if [ -e late ]; then
     read -r tutti_pid tutti_stat <pid
     kill -s KILL -- "-$tutti_pid"

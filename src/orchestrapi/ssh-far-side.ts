@@ -92,8 +92,21 @@ tutti_look() {
   tutti_late=-
   [ -e late ] && tutti_late=late
   tutti_header "$tutti_exit $tutti_late $tutti_keeper $tutti_keeper_pid $tutti_is ${'$'}{tutti_who%% *}"
+  [ "$tutti_exit$tutti_is" = -alive ] && [ -e limit ] && read -r tutti_limit <limit && tutti_arm "$tutti_limit"
   case $tutti_exit$tutti_keeper in -alive | -absent) return ;; esac
   [ "$tutti_exit$tutti_is" = -alive ] || tutti_outputs
+}
+
+# SECONDS: from now on somebody guards the script in this folder, if nobody does yet.
+tutti_arm() {
+  [ ! -e guard ] || return
+  (
+    set -C
+    tutti_who self
+    # Before it is looked whether there is something to guard: whoever ends it looks for a guard afterwards.
+    echo "$tutti_me" >guard || exit
+    tutti_lives pid && tutti_guard "$1"
+  ) &
 }
 
 tutti_outputs() {
@@ -119,9 +132,16 @@ tutti_write() {
   return 1
 }
 
-# FOLDER LIMIT ID COMMAND [INPUT, escaped for %b]: runs a script that no other start of this id has started, to its end. This shell is its keeper, and stays so when the
-# channel is gone. Header: led and the leader's pid, then its exit code and late or -; then its output. Or else: taken.
+# FOLDER LIMIT ID COMMAND [INPUT, escaped for %b]: runs a script that no other start of this id has started, to its end. This shell itself is its keeper, and stays so
+# when the channel is gone. Header: led and the leader's pid, then its exit code and late or -; then its output. Or else: taken.
 tutti_attend() {
+  tutti_attending "$@"
+  cd /
+  umask "$tutti_umask"
+  trap - PIPE
+}
+
+tutti_attending() {
   umask 077
   [ -d "$1" ] || tutti_why=$(LC_ALL=C mkdir -p -- "$1" 2>&1) || { tutti_header blocked; printf %s "$tutti_why"; return; }
   trap '' PIPE

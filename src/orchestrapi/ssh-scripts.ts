@@ -15,6 +15,8 @@ const lineBytes = 64 * 1024;
 const attendedAtOnce = 3;
 /** One that has gone on for so long leaves its place to another. */
 const attendedMs = 5_000;
+/** So long an attended script goes on without a guard on its host over its time limit: most have ended before. */
+const guardedAfterMs = 1_000;
 /** So long the far side may take to say what becomes of a start. */
 const startMs = 60_000;
 
@@ -25,6 +27,8 @@ interface Attended {
   readonly end: Promise<Ended | undefined>;
   /** Lets it go on alone. */
   release(): void;
+  /** Why nobody is to wait for it any more. */
+  closed?: Error;
 }
 type Ended = Exclude<ScriptStatus, { kind: 'alive' }>;
 
@@ -55,8 +59,8 @@ export class SshScripts {
     const limit = timeoutMs === undefined ? '' : String(Math.max(1, timeoutMs) / 1000);
     const isLong = input !== undefined && input.length > lineBytes;
     const words = [folder, limit, id, text, ...(input === undefined || isLong ? [] : [escaped(input)])].map(quote).join(' ');
-    if (timeoutMs !== undefined && !isLong && this.#hasPlace()) {
-      const status = await this.#attend(id, words);
+    if (timeoutMs !== undefined && timeoutMs > guardedAfterMs && !isLong && this.#hasPlace()) {
+      const status = await this.#attend({ id, folder, timeoutMs, words });
       if (status) return status;
     }
     if (isLong) {
@@ -81,7 +85,7 @@ export class SshScripts {
   }
 
   /** Undefined when the shell was lost before it said anything: whether it was started is to be looked at. */
-  async #attend(id: string, words: string): Promise<ScriptStatus | undefined> {
+  async #attend({ id, folder, timeoutMs, words }: { readonly id: string; readonly folder: string; readonly timeoutMs: number; readonly words: string }): Promise<ScriptStatus | undefined> {
     const begun = Promise.withResolvers<string | undefined>();
     const headers: string[] = [];
     const [out, err]: [Buffer[], Buffer[]] = [[], []];
@@ -89,12 +93,14 @@ export class SshScripts {
     const play = async (): Promise<Ended | undefined> => {
       let isReusable = false;
       let silence: NodeJS.Timeout | undefined;
+      let guard: NodeJS.Timeout | undefined;
       try {
         lease = await this.#far.lease('reusable');
         silence = setTimeout(() => lease!.shell.close(), startMs);
-        await lease.shell.exchange(`(tutti_attend ${words}) </dev/null`, {
-          onHeader(header) {
+        await lease.shell.exchange(`tutti_attend ${words}`, {
+          onHeader: (header) => {
             clearTimeout(silence);
+            if (headers.length === 0) guard = setTimeout(() => void this.#far.call(`cd ${quote(folder)} && tutti_arm ${(timeoutMs - guardedAfterMs) / 1000}`).catch(() => {}), guardedAfterMs);
             headers.push(header);
             begun.resolve(header);
           },
@@ -108,6 +114,7 @@ export class SshScripts {
         return undefined;
       } finally {
         clearTimeout(silence);
+        clearTimeout(guard);
         lease?.release(isReusable ? 'reusable' : 'used');
         if (this.#attended.get(id) === attended) this.#attended.delete(id);
         begun.resolve(undefined);
@@ -140,6 +147,7 @@ export class SshScripts {
       const abort = whenAborted(signal);
       const end = await Promise.race([attended.end, abort.promise]).finally(abort.close);
       if (end) return end;
+      if (attended.closed) throw attended.closed;
     }
     for (;;) {
       // Listened for before it is looked at: what happens in between is not missed.
@@ -168,7 +176,10 @@ export class SshScripts {
 
   /** Waits end with an error. */
   close(): void {
-    this.#watch.close(this.#far.error('UNREACHABLE', 'its connection was closed'));
+    const why = this.#far.error('UNREACHABLE', 'its connection was closed');
+    for (const attended of this.#attended.values()) attended.closed = why;
+    this.#attended.clear();
+    this.#watch.close(why);
   }
 
   async #look(functions: string, options?: CallOptions): Promise<ScriptStatus> {

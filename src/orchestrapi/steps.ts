@@ -96,7 +96,7 @@ function entry<K, V>(map: { get(key: K): V | undefined; set(key: K, value: V): u
 }
 
 /** So long steps that are to be forgotten wait for company: removing them one by one costs a host as much as running them. */
-const cleaningMs = 200;
+const cleaningMs = 1_000;
 
 /** Forgets the steps of actions whose outcome is in the journal, those of earlier tries too, on every host where they had some. What cannot be removed only takes room, until the host is destroyed. */
 export class StepCleaner {

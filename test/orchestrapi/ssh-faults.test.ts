@@ -248,10 +248,12 @@ onTestBed('ssh, as it fails and as it is reached', 4, (bed) => {
       expect((await host.run(['hostname'])).stdout).toBe('h1\n');
     });
 
-    test('waiting outlives a cut: the script is found again by its id', async () => {
+    // One without a limit has a keeper of its own, the other's is the shell that is cut off.
+    test.each([{}, { timeoutMs: 100_000 }])('waiting outlives a cut: the script is found again by its id: %j', async (limit) => {
       const host = reach({ configFile: await eagerConfig(bed()) });
-      await host.run(['mkfifo', 'gate']);
-      await host.start({ id: 's', command: `read -r line <${host.workFolder}/gate; echo done` });
+      // Two at once, so that a shell is left for what is to meet the cut.
+      await Promise.all([host.run(['mkfifo', 'gate']), host.run(['true'])]);
+      await host.start({ id: 's', command: `read -r line <${host.workFolder}/gate; echo done`, ...limit });
       const end = host.wait('s');
       await bed().cut('h1');
       await expect(host.run(['true'])).rejects.toMatchObject({ code: 'UNREACHABLE' });
@@ -260,11 +262,11 @@ onTestBed('ssh, as it fails and as it is reached', 4, (bed) => {
       expect(await end).toMatchObject({ kind: 'ended', exitCode: 0, stdout: 'done\n' });
     });
 
-    test('after a reboot what ran has vanished, what had ended is still told, and a wait says so', async () => {
+    test.each([{}, { timeoutMs: 100_000 }])('after a reboot what ran has vanished, what had ended is still told, and a wait says so: %j', async (limit) => {
       const host = reach({ name: 'h2', destination: 'h2', configFile: await eagerConfig(bed()) });
       await host.start({ id: 'ended', command: 'echo before' });
       await host.wait('ended');
-      await host.start({ id: 'ran', command: 'echo begun; sleep 1000' });
+      await host.start({ id: 'ran', command: 'echo begun; sleep 1000', ...limit });
       await until('it has begun', () => host.get('scripts/ran/out').then((text) => text !== '', () => false));
       const end = host.wait('ran');
       await bed().kill('h2');
