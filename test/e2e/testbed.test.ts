@@ -78,7 +78,7 @@ onTestBed('on a test bed', 6, (bed: () => TestBed) => {
   const run = (...args: string[]) => play('run', ...args, '--flavour', 'testbed', '--hosts', bed().folder);
   const workFolder = () => `/var/tmp/tutti-${readFileSync(join(folder, '.tutti/assembly/id'), 'utf8').trim()}`;
   /** What a component's witness says, read on its host and not through tutti. */
-  const witness = async (host: string, role: string, component: string) => (await bed().inside(host, `cat ${workFolder()}/${role}/'${component}'/witness 2>/dev/null || true`)).split('\n').filter(Boolean);
+  const witness = async (host: string, role: string, component: string) => (await bed().inside(host, `cat ${workFolder()}.${role}/'${component}'/witness 2>/dev/null || true`)).split('\n').filter(Boolean);
   /** Roles in the order of the test bed's hosts. */
   const hostOf = { head: 'h1', 'worker.1': 'h2', 'worker.2': 'h3', 'worker.3': 'h4' } as const;
   const expectAllOnce = async () => {
@@ -86,7 +86,7 @@ onTestBed('on a test bed', 6, (bed: () => TestBed) => {
     expect(await witness('h1', 'head', 'h')).toEqual(['gather']);
   };
   /** Waits, on the host itself, until a worker works. */
-  const untilWorking = (i: 1 | 2 | 3) => bed().inside(hostOf[`worker.${i}`], `until grep -qs '^work$' ${workFolder()}/worker.${i}/'w[${i}]'/witness; do sleep 0.05; done`);
+  const untilWorking = (i: 1 | 2 | 3) => bed().inside(hostOf[`worker.${i}`], `until grep -qs '^work$' ${workFolder()}.worker.${i}/'w[${i}]'/witness; do sleep 0.05; done`);
 
   test('the DIET story: deployed, reconfigured and stopped on six machines, also when each packet takes 20 ms', async () => {
     writeFileSync(file, readFileSync(join(root, 'assemblies/diet/assembly.yaml'), 'utf8').replaceAll('./double', doubleFolder));

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { Host } from '../host.ts';
 import { sshNetwork, type SshNetwork } from '../ssh-connection.ts';
@@ -108,7 +108,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 export interface SshFlavourOptions {
   readonly inventory: Inventory;
-  /** Folder below which each role instance gets its own, unless the inventory names one. */
+  /** Each role instance works in a folder whose name begins with this one, `<workFolder>.<role>`; where the inventory names a folder, in it. */
   readonly workFolder: string;
   readonly network?: SshNetwork;
 }
@@ -121,14 +121,14 @@ export async function sshFlavour(roles: readonly string[], { inventory, workFold
     for (const [name, host] of await Promise.all(roles.slice(from, from + 8).map(async (role) => {
       const { workFolder: own, ...target } = inventory.get(role)!;
       const { hostname } = await network.settings(target);
-      return [role, sshHost({ ...target, name: role, address: hostname, workFolder: own ?? join(workFolder, folderOf(role)), network })] as const;
+      return [role, sshHost({ ...target, name: role, address: hostname, workFolder: `${own === undefined ? workFolder : join(own, basename(workFolder))}.${folderOf(role)}`, network })] as const;
     }))) hosts.set(name, host);
   }
   return hosts;
 }
 
 /**
- * Where an assembly works on hosts of others: `/var/tmp/tutti-<id>`. The id is kept in the state folder, so that a controller that was moved elsewhere
+ * Where an assembly works on hosts of others: in folders whose names begin with `/var/tmp/tutti-<id>`. The id is kept in the state folder, so that a controller that was moved elsewhere
  * together with its state folder finds what runs.
  */
 export async function remoteWorkFolder(stateFolder: string): Promise<string> {
