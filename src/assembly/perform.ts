@@ -28,6 +28,19 @@ export interface PerformOptions {
   readonly failureOf: (error: unknown) => Failure | undefined;
   readonly log: (action: ActionRef, line: string) => void;
   readonly warn: (action: ActionRef, text: string) => void;
+  /** Where secret parameters are kept. Default: nowhere, and they are just named. */
+  readonly secrets?: Secrets;
+}
+
+/** What performing asks of the place where secrets are kept. */
+export interface Secrets {
+  /** A text that stands for a secret. */
+  seal(name: string, source: Value): string;
+  /** Undefined when all secrets are known, and can be taken out of any text. */
+  learn(): Promise<void> | undefined;
+  redact(text: string): string;
+  /** The name of a secret that is in a text. */
+  nameIn(text: string): string | undefined;
 }
 
 /** Runs actions: gives each its context, holds it to its time limit, and says in one `Failure` why it did not end well. */
@@ -37,13 +50,17 @@ export function performer(options: PerformOptions): Perform {
     const transition = member.net.type.transitions[action.transition]!;
     const timeoutMs = transition.timeoutMs ?? defaultTimeoutMs;
     const context = new Context(options, { member, action, data, interruption, timeoutMs, idempotent: transition.idempotent ?? false, found });
-    let ending: Promise<void> | void;
-    try {
-      ending = transition.action!(context as unknown as ActionContext);
-    } catch (thrown) {
-      return failed(options, action, thrown, interruption, undefined);
-    }
-    return ending === undefined ? { kind: 'done', writes: context.writes } : ended(options, action, context, ending, interruption, timeoutMs);
+    const act = (): Outcome | Promise<Outcome> => {
+      let ending: Promise<void> | void;
+      try {
+        ending = transition.action!(context as unknown as ActionContext);
+      } catch (thrown) {
+        return failed(options, action, thrown, interruption, undefined);
+      }
+      return ending === undefined ? { kind: 'done', writes: context.writes } : ended(options, action, context, ending, interruption, timeoutMs);
+    };
+    const learning = options.secrets?.learn();
+    return learning === undefined ? act() : learning.then(act);
   };
 }
 
@@ -62,7 +79,7 @@ async function ended(options: PerformOptions, action: ActionRef, context: Contex
 
 /** Why an action did not end well. `lateMs`: its time limit, when that is what ended it. */
 function failed(options: PerformOptions, action: ActionRef, thrown: unknown, { reason: why }: Interruption, lateMs: number | undefined): Outcome {
-  if (lateMs !== undefined) return { kind: 'failed', failure: { ...options.failureOf(thrown), reason: 'timeout', message: `"${actionKey(action)}" ran past its time limit of ${lateMs} ms and was killed` } };
+  if (lateMs !== undefined) return { kind: 'failed', failure: { ...failureOf(options, thrown), reason: 'timeout', message: `"${actionKey(action)}" ran past its time limit of ${lateMs} ms and was killed` } };
   if (why) return { kind: 'failed', final: true, failure: { reason: 'interrupted', message: why.message } };
   const failure = failureOf(options, thrown);
   return { kind: 'failed', failure, ...(failure.reason === 'unknown-fate' ? { final: true } : {}) };
@@ -90,6 +107,7 @@ export function prober(options: PerformOptions): Probing {
     };
     const scene = { member, action: { component, transition: place, execution: 0, attempt: 1 }, data, interruption, timeoutMs: probeTimeoutMs, idempotent: true, found: false };
     try {
+      await options.secrets?.learn();
       await member.net.type.probes[place]!(new Context({ ...options, orchestrapi }, scene) as unknown as ActionContext);
       return undefined;
     } catch (thrown) {
@@ -134,7 +152,7 @@ class Context implements Omit<ActionContext, keyof Orchestrapi> {
   }
 
   get parameters(): Readonly<Record<string, Value>> {
-    return parametersOf(this.#scene.member.net.type, this.#scene.member.spec);
+    return parametersOf(this.#scene.member.net.type, this.#scene.member.spec, this.#options.secrets);
   }
 
   get signal(): AbortSignal {
@@ -153,6 +171,8 @@ class Context implements Omit<ActionContext, keyof Orchestrapi> {
     return (port: string, value: Value): void => {
       const { net } = this.#scene.member;
       if (net.ports.get(port)?.kind !== 'data-provide') throw new TypeError(`"${net.type.name}" has no data-provide port "${port}"`);
+      const secret = this.#options.secrets?.nameIn(typeof value === 'string' ? value : JSON.stringify(value));
+      if (secret !== undefined) throw new TypeError(`"${port}" would put the secret "${secret}" into the journal: give both components the same source instead`);
       this.writes = { ...this.writes, [port]: value };
     };
   }
@@ -179,16 +199,19 @@ for (const door of Object.keys(doors) as (keyof Orchestrapi)[]) {
   Object.defineProperty(Context.prototype, door, { enumerable: true, get(this: Context) { return this.stage[door]; } });
 }
 
-function failureOf(options: PerformOptions, thrown: unknown): Failure {
-  return options.failureOf(thrown) ?? { reason: 'error', message: thrown instanceof Error ? thrown.message : String(thrown) };
+function failureOf({ failureOf: known, secrets }: PerformOptions, thrown: unknown): Failure {
+  const failure = known(thrown) ?? { reason: 'error', message: thrown instanceof Error ? thrown.message : String(thrown) };
+  if (!secrets) return failure;
+  return { ...failure, message: secrets.redact(failure.message), ...(failure.output === undefined ? {} : { output: secrets.redact(failure.output) }) };
 }
 
-/** What `with:` says, and the declared defaults for the rest. */
-function parametersOf({ parameters }: Pick<ComponentType, 'parameters'>, spec: Pick<ComponentSpec, 'with'>): Readonly<Record<string, Value>> {
+/** What `with:` says, and the declared defaults for the rest. A secret is a text that stands for it. */
+function parametersOf({ parameters }: Pick<ComponentType, 'parameters'>, spec: Pick<ComponentSpec, 'name' | 'with'>, secrets: Pick<Secrets, 'seal'> | undefined): Readonly<Record<string, Value>> {
   const values: Record<string, Value> = { ...spec.with };
   for (const name in parameters) {
-    const { default: value } = parameters[name]!;
-    if (value !== undefined && !(name in values)) values[name] = value;
+    const { type, default: value } = parameters[name]!;
+    if (type === 'secret' && name in values) values[name] = secrets?.seal(`${name} of ${spec.name}`, values[name]!) ?? `<secret ${name} of ${spec.name}>`;
+    else if (value !== undefined && !(name in values)) values[name] = value;
   }
   return values;
 }

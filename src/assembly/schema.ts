@@ -66,6 +66,7 @@ const transition = keys('a transition: {from, to, behaviour, …}', {
   ...transitionKeys,
   files: list(file, 'a list of files').optional().meta({ description: 'Files to place first.' }),
   run: command.optional().meta({ description: 'A command to run to its end; a non-zero exit code is a failure.' }),
+  input: text('a text').optional().meta({ description: 'The standard input of `run`: the way for a secret into a command.' }),
   kill: oneOrMore('the name of a transition').optional().meta({ description: 'Ends the daemons that these transitions started with `script`.' }),
   script: command.optional().meta({ description: 'A daemon to start: it goes on after the transition, under its name.' }),
   ready: command.optional().meta({ description: 'A question asked again and again until its exit code is 0.' }),
@@ -120,7 +121,7 @@ const parameter = z
       z.number(),
       z.boolean(),
       keys('a default value, or {type, default, about}', {
-        type: z.enum(['string', 'number', 'boolean', 'list', 'map'], { error: 'string, number, boolean, list or map' }),
+        type: z.enum(['string', 'number', 'boolean', 'list', 'map', 'secret'], { error: 'string, number, boolean, list, map or secret' }),
         default: value.optional(),
         about: text('a text').optional(),
       }),

@@ -21,6 +21,8 @@ export type ValueTemplate = { readonly kind: 'text'; readonly text: Template } |
 export interface YamlSteps {
   readonly files?: readonly FileTemplate[];
   readonly run?: CommandTemplate;
+  /** Standard input of `run`. */
+  readonly input?: Template;
   /** Transitions whose daemons are ended. */
   readonly kill?: readonly string[];
   readonly script?: CommandTemplate;
@@ -38,7 +40,7 @@ export interface YamlSteps {
  * exit code is 0, and fails at once when the daemon just started has ended. A text of several lines stops at its first line that fails.
  */
 export function yamlAction(transition: string, steps: YamlSteps, folder: string): Action | undefined {
-  const { files, run, kill, script, ready, writes, on } = steps;
+  const { files, run, input, kill, script, ready, writes, on } = steps;
   if (!files?.length && !run && !kill?.length && !script && !ready && Object.keys(writes ?? {}).length === 0) return undefined;
   const place = on === undefined ? {} : { on };
   // The transition's own default, not the shorter one of a single command.
@@ -51,7 +53,7 @@ export function yamlAction(transition: string, steps: YamlSteps, folder: string)
     let output = '';
     if (run) {
       const { command, env } = fillCommand(run, context);
-      output = (await context.run(command, { env, ...place, ...limit })).stdout.trimEnd();
+      output = (await context.run(command, { env, ...(input ? { input: fillText(input, context) } : {}), ...place, ...limit })).stdout.trimEnd();
     }
     for (const started of kill ?? []) await context.killScript(started);
     if (script) {

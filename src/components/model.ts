@@ -81,7 +81,8 @@ export type Probe = (context: ActionContext) => Promise<void> | void;
 
 /** A value that `with:` may or must give. */
 export interface Parameter {
-  readonly type: 'string' | 'number' | 'boolean' | 'list' | 'map';
+  /** A `secret` comes from a file, the environment or a command of the controller; what an action gets is a text that stands for it in files and inputs. */
+  readonly type: 'string' | 'number' | 'boolean' | 'list' | 'map' | 'secret';
   /** Without a default the parameter is compulsory. */
   readonly default?: Value;
   readonly about?: string;

@@ -18,7 +18,7 @@ import { StepCleaner } from '../orchestrapi/orchestrapi.ts';
 import { journalPath, logPath } from './folder.ts';
 import { firstRecord, stateOf } from './recorded.ts';
 import { watched } from './snapshot-file.ts';
-import { hostOf, orchestrapiOf, realClock } from './stage.ts';
+import { hostOf, orchestrapiOf, realClock, vaultOf } from './stage.ts';
 
 export interface SessionOptions {
   readonly assembly: Assembly;
@@ -75,15 +75,17 @@ export class Session {
       const { state, begun } = fold(records, (first) => stateOf(first, assembly));
       const journal = watched(opened, stateFolder, begun);
       const hosts = options.hosts ?? (await boundHosts(assembly.hosts, options.flavour ?? {}, stateFolder));
-      const log = logger(stateFolder);
+      const { vault, secrets } = vaultOf(assembly, state);
+      const write = logger(stateFolder);
+      const log: PerformOptions['log'] = (action, text) => write(action, secrets.redact(text));
       /** Where an action keeps its steps: by its end the component itself may be gone. */
       const performedOn = new Map<string, Host>();
       const cleaner = new StepCleaner();
       const warn: PerformOptions['warn'] = (action, text) => {
         log(action, `warning: ${text}`);
-        options.onWarning?.(action, text);
+        options.onWarning?.(action, secrets.redact(text));
       };
-      const stage: PerformOptions = { state, clock, failureOf, log, warn, orchestrapi: orchestrapiOf(hosts, assembly) };
+      const stage: PerformOptions = { state, clock, failureOf, log, warn, secrets, orchestrapi: orchestrapiOf(hosts, assembly, vault) };
       const perform = performer(stage);
       const engine = new Engine({
         state, journal, clock, begun,
@@ -95,7 +97,9 @@ export class Session {
         },
         onHappenings: (happenings) => {
           for (const { happening } of happenings) {
-            if (happening.kind !== 'ended') continue;
+            if (happening.kind !== 'ended' && happening.kind !== 'retrying' && happening.kind !== 'failed') continue;
+            // Where nobody knows what became of it, an operator will want to look.
+            if (happening.kind === 'failed' && happening.failure.reason === 'unknown-fate') continue;
             const key = actionKey(happening.action);
             const host = performedOn.get(key);
             if (host) cleaner.clean(host, key);

@@ -1,10 +1,12 @@
-import type { PerformOptions } from '../assembly/perform.ts';
+import type { PerformOptions, Secrets } from '../assembly/perform.ts';
 import type { Assembly, ComponentSpec } from '../assembly/model.ts';
 import type { Clock } from '../assembly/engine.ts';
 import { error, TuttiError } from '../diagnostic.ts';
 import type { Host } from '../orchestrapi/host.ts';
 import { createOrchestrapi } from '../orchestrapi/orchestrapi.ts';
+import { guarded, type SecretSource, Vault } from '../orchestrapi/secrets.ts';
 import { transfers } from '../orchestrapi/transfers.ts';
+import type { AssemblyState } from '../assembly/state.ts';
 
 /** The real clock. */
 export const realClock: Clock = {
@@ -16,9 +18,22 @@ export const realClock: Clock = {
 };
 
 /** The door of actions and probes to their hosts; what several of them send at once travels together. */
-export function orchestrapiOf(hosts: ReadonlyMap<string, Host>, { folder }: Pick<Assembly, 'folder'>): PerformOptions['orchestrapi'] {
+export function orchestrapiOf(hosts: ReadonlyMap<string, Host>, { folder }: Pick<Assembly, 'folder'>, vault: Vault): PerformOptions['orchestrapi'] {
   const queue = transfers();
-  return ({ spec, id, ...options }) => createOrchestrapi({ ...options, host: hostOf(hosts, spec), hosts, component: spec.name, action: id, transfers: queue, folder });
+  return ({ spec, id, ...options }) => guarded(createOrchestrapi({ ...options, host: hostOf(hosts, spec), hosts, component: spec.name, action: id, transfers: queue, folder }), vault);
+}
+
+/** Keeps the secrets of all components that there are: any host may put out those of others. */
+export function vaultOf({ folder }: Pick<Assembly, 'folder'>, { members }: Pick<AssemblyState, 'members'>): { readonly vault: Vault; readonly secrets: Secrets } {
+  const vault = new Vault(folder);
+  const secrets: Secrets = {
+    seal: (name, source) => vault.seal(name, source as unknown as SecretSource),
+    learn: () => vault.learn(), redact: (text) => vault.redact(text), nameIn: (text) => vault.nameIn(text),
+  };
+  for (const { spec, net: { type } } of members.values()) {
+    for (const [name, source] of Object.entries(spec.with)) if (type.parameters[name]?.type === 'secret') secrets.seal(`${name} of ${spec.name}`, source);
+  }
+  return { vault, secrets };
 }
 
 /** Where a component plays. @throws TuttiError UNKNOWN_HOST */

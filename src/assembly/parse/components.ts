@@ -1,5 +1,5 @@
 import type { ComponentType, Parameter, Value } from '../../components/model.ts';
-import { didYouMean } from '../../diagnostic.ts';
+import { didYouMean, error } from '../../diagnostic.ts';
 import type { ComponentSpec } from '../model.ts';
 import type { ComponentEntry } from '../schema.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
@@ -56,6 +56,10 @@ function checkParameters(reading: Reading, type: ComponentType, given: Readonly<
     if (!parameter) {
       const others = known.length === 0 ? ` "${type.name}" has no parameters.` : didYouMean(name, known) || ` Parameters: ${several(known)}.`;
       reading.diagnostics.push({ code: 'UNKNOWN_PARAMETER', severity: 'error', summary: 'Unknown parameter', detail: `"${type.name}" takes no "${name}".${others}`, ...whereOf(reading.source.keyAt([...path, 'with', name])) });
+    } else if (parameter.type === 'secret' && !isSecretSource(value)) {
+      // The place without its line, which may hold the secret.
+      const { text: _, length: __, ...place } = reading.source.at([...path, 'with', name]) ?? { file: reading.source.file };
+      reading.diagnostics.push(error('WRONG_PARAMETER', 'Not the kind of value', `"${name}" of "${type.name}" is a secret, which is not written here. Say where it comes from: ${name}: { file: path }, { env: VARIABLE } or { command: "…" }.`, place));
     } else if (!fits(parameter, value)) {
       report(reading, 'WRONG_PARAMETER', 'Not the kind of value', `"${name}" of "${type.name}" is a ${parameter.type}.`, [...path, 'with', name]);
     }
@@ -76,9 +80,21 @@ function fits(parameter: Parameter, value: Value): boolean {
       return Array.isArray(value);
     case 'map':
       return typeof value === 'object' && value !== null && !Array.isArray(value);
+    case 'secret':
+      return isSecretSource(value);
     default:
       return parameter.type satisfies never;
   }
+}
+
+/** `{ file }`, `{ env }` or `{ command }`, a text or a list of texts, and nothing else. */
+function isSecretSource(value: Value): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const [entry, ...more] = Object.entries(value);
+  if (entry === undefined || more.length > 0) return false;
+  const [key, said] = entry;
+  const isText = (text: Value): boolean => typeof text === 'string' && text !== '';
+  return key === 'command' ? isText(said) || (Array.isArray(said) && said.length > 0 && said.every(isText)) : (key === 'file' || key === 'env') && isText(said);
 }
 
 /**

@@ -174,6 +174,8 @@ interface Scope {
   readonly transition?: string;
   /** In `writes`: what `run` printed. */
   readonly output?: boolean;
+  /** In the text of a file and in `input`: a secret may stand here. */
+  readonly secrets?: boolean;
 }
 
 function readTransition(scope: Scope, name: string, body: TransitionEntry, path: Path, folder: string, hosts: Hosts | undefined, values: readonly CompanionValue[]): Transition {
@@ -181,6 +183,8 @@ function readTransition(scope: Scope, name: string, body: TransitionEntry, path:
   const files = body.files?.map((file, i) => readFile(scope, file, [...path, 'files', i]));
   const command = (key: 'run' | 'script' | 'ready'): CommandTemplate | undefined => (body[key] === undefined ? undefined : readCommand(scope, body[key], [...path, key]));
   const [run, script, ready] = [command('run'), command('script'), command('ready')];
+  const input = body.input === undefined ? undefined : readText({ ...scope, secrets: true }, body.input, [...path, 'input']);
+  if (input && !run) report(reading, 'NOTHING_TO_READ', 'Nobody reads it', `"input" is for "run", and "${name}" has none.`, [...path, 'input']);
   const kill = list(body.kill);
   for (const started of kill) checkKill(scope, started, [...path, 'kill']);
   const writes: Record<string, ValueTemplate> = {};
@@ -196,7 +200,7 @@ function readTransition(scope: Scope, name: string, body: TransitionEntry, path:
   const on = body.on !== undefined && hosts ? hostsOf(reading, hosts, body.on, [...path, 'on'])?.[0] : body.on;
   if (body.on !== undefined && !run && !ready) report(reading, 'NOTHING_ON_HOST', 'Nothing to do there', `"on" moves "run" and "ready" to another host, and "${name}" has neither. Files and daemons belong to the host of the component.`, [...path, 'on']);
   const timeoutMs = body.timeout === undefined ? undefined : readDuration(body.timeout);
-  const action = yamlAction(name, { ...optional({ files, run, script, ready, on, timeoutMs }), kill, writes }, folder);
+  const action = yamlAction(name, { ...optional({ files, run, input, script, ready, on, timeoutMs }), kill, writes }, folder);
   return {
     from: body.from,
     to: body.to,
@@ -229,7 +233,7 @@ function checkKill({ reading, type }: Scope, started: string, path: Path): void 
 function readFile(scope: Scope, file: NonNullable<TransitionEntry['files']>[number], path: Path): FileTemplate {
   const to = readText(scope, file.to, [...path, 'to']);
   const mode = file.mode === undefined ? {} : { mode: file.mode };
-  if ('text' in file) return { to, text: readText(scope, file.text, [...path, 'text']), ...mode };
+  if ('text' in file) return { to, text: readText({ ...scope, secrets: true }, file.text, [...path, 'text']), ...mode };
   if (file.mode !== undefined) report(scope.reading, 'FILE_MODE', 'Mode of a copied file', 'A file that is copied keeps its mode; "mode" goes with "text" only. Change the mode of the file itself.', [...path, 'mode']);
   return { to, from: readText(scope, file.from, [...path, 'from']), ...mode };
 }
@@ -243,12 +247,15 @@ function readCommand(scope: Scope, entry: CommandEntry, path: Path): CommandTemp
   return undefined;
 }
 
-/** A text with its names checked against the scope. Reports UNKNOWN_TEMPLATE. */
+/** A text with its names checked against the scope. Reports UNKNOWN_TEMPLATE and SECRET_EXPOSED. */
 function readText(scope: Scope, text: string, path: Path): Template {
   const template = readTemplate(text);
   for (const name of new Set(templateNames(template))) {
     const why = problemOf(scope, name);
     if (why !== undefined) report(scope.reading, 'UNKNOWN_TEMPLATE', 'Unknown template', `${why}`, path, findName(text, name));
+    else if (!scope.secrets && name.startsWith('with.') && scope.parameters[name.slice('with.'.length)]!.type === 'secret') {
+      report(scope.reading, 'SECRET_EXPOSED', 'A secret cannot stand here', `{{${name}}}: others would see it here. Place it with "files: [{ to, text }]", or give it to "run" as "input".`, path, findName(text, name));
+    }
   }
   return template;
 }
