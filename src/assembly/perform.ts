@@ -193,7 +193,7 @@ class Context implements Omit<ActionContext, keyof Orchestrapi> {
 
 const doors: Readonly<Record<keyof Orchestrapi, true>> = {
   path: true, hostname: true, address: true, run: true, ask: true, startScript: true, pollScript: true, killScript: true, waitUntil: true, writeFile: true,
-  queueTransfer: true, flushTransfers: true, transfer: true, readFile: true,
+  queueTransfer: true, flushTransfers: true, transfer: true, readFile: true, facts: true,
 };
 for (const door of Object.keys(doors) as (keyof Orchestrapi)[]) {
   Object.defineProperty(Context.prototype, door, { enumerable: true, get(this: Context) { return this.stage[door]; } });

@@ -1,8 +1,9 @@
 import type { ActionContext, Value } from '../components/model.ts';
+import type { HostFacts } from '../orchestrapi/facts.ts';
 
 /**
  * Texts with `{{names}}` that are replaced when an action runs: `{{host.address}}`, `{{host.name}}`, `{{name}}` (the component), `{{path}}` (its
- * folder on the host), `{{with.PARAMETER}}`, `{{read.PORT}}` and, in `writes`, `{{output}}` (what `run` printed). `\{{` stands for `{{` itself.
+ * folder on the host), `{{host.cores}}`, `{{host.memory}}` (bytes), `{{with.PARAMETER}}`, `{{read.PORT}}` and, in `writes`, `{{output}}` (what `run` printed). `\{{` stands for `{{` itself.
  */
 export type Template = readonly (string | { readonly name: string })[];
 
@@ -32,8 +33,19 @@ export function templateNames(template: Template): string[] {
   return template.flatMap((part) => (typeof part === 'string' ? [] : [part.name]));
 }
 
+/** What is known beside the context: what `run` printed, and what the host is where a template asks for that. */
+export interface Known {
+  readonly output?: string;
+  readonly facts?: HostFacts;
+}
+
+/** Names that ask the host what it is. */
+export const factNames = ['host.cores', 'host.memory'] as const;
+
 /** What one name stands for; undefined for an optional port without connection. */
-export function resolveName(name: string, context: ActionContext, output = ''): Value | undefined {
+export function resolveName(name: string, context: ActionContext, { output = '', facts }: Known = {}): Value | undefined {
+  if (name === 'host.cores') return facts?.cores;
+  if (name === 'host.memory') return facts?.memoryBytes;
   if (name === 'host.address') return context.address;
   if (name === 'host.name') return context.hostname;
   if (name === 'name') return context.component;
@@ -50,13 +62,13 @@ export function asText(value: Value | undefined): string {
 }
 
 /** The text with its names replaced. */
-export function fillText(template: Template, context: ActionContext, output?: string): string {
-  return template.map((part) => (typeof part === 'string' ? part : asText(resolveName(part.name, context, output)))).join('');
+export function fillText(template: Template, context: ActionContext, known?: Known): string {
+  return template.map((part) => (typeof part === 'string' ? part : asText(resolveName(part.name, context, known)))).join('');
 }
 
 /** As `fillText`, but a template that is one name and nothing else keeps the kind of its value: a number stays a number. */
-export function fillValue(template: Template, context: ActionContext, output?: string): Value {
+export function fillValue(template: Template, context: ActionContext, known?: Known): Value {
   const [only] = template;
-  if (template.length === 1 && typeof only === 'object') return resolveName(only.name, context, output) ?? null;
-  return fillText(template, context, output);
+  if (template.length === 1 && typeof only === 'object') return resolveName(only.name, context, known) ?? null;
+  return fillText(template, context, known);
 }

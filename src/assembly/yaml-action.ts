@@ -1,6 +1,6 @@
 import type { Action, ActionContext, Probe, Value } from '../components/model.ts';
 import type { Command } from '../orchestrapi/host.ts';
-import { asText, fillText, fillValue, resolveName, type Template } from './template.ts';
+import { asText, factNames, fillText, fillValue, resolveName, templateNames, type Known, type Template } from './template.ts';
 import type { ShellTemplate } from './shell-template.ts';
 
 /** A command of a YAML type: a text for the shell, or a program and its arguments. */
@@ -45,43 +45,56 @@ export function yamlAction(transition: string, steps: YamlSteps, folder: string)
   const place = on === undefined ? {} : { on };
   // The transition's own default, not the shorter one of a single command.
   const limit = { timeoutMs: steps.timeoutMs ?? 600_000 };
+  const asksHost = namesIn(steps).some(isFact);
   return async (context) => {
+    const known: Known = asksHost ? { facts: await context.facts() } : {};
     if (files?.length) {
-      for (const file of files) queueFile(file, context, folder);
+      for (const file of files) queueFile(file, context, folder, known);
       await context.flushTransfers();
     }
     let output = '';
     if (run) {
-      const { command, env } = fillCommand(run, context);
-      output = (await context.run(command, { env, ...(input ? { input: fillText(input, context) } : {}), ...place, ...limit })).stdout.trimEnd();
+      const { command, env } = fillCommand(run, context, known);
+      output = (await context.run(command, { env, ...(input ? { input: fillText(input, context, known) } : {}), ...place, ...limit })).stdout.trimEnd();
     }
     for (const started of kill ?? []) await context.killScript(started);
     if (script) {
-      const { command, env } = fillCommand(script, context);
+      const { command, env } = fillCommand(script, context, known);
       await context.startScript(transition, command, { env });
     }
     if (ready) {
-      const { command, env } = fillCommand(ready, context);
+      const { command, env } = fillCommand(ready, context, known);
       const isReady = async (): Promise<boolean> => (await context.ask(command, { env, allowFailure: true, ...place })).exitCode === 0;
       await context.waitUntil(`"${transition}" is ready`, isReady, { ...limit, ...(script ? { alive: transition } : {}) });
     }
-    for (const [port, value] of Object.entries(writes ?? {})) context.write(port, value.kind === 'text' ? fillValue(value.text, context, output) : value.value);
+    for (const [port, value] of Object.entries(writes ?? {})) context.write(port, value.kind === 'text' ? fillValue(value.text, context, { ...known, output }) : value.value);
   };
 }
 
 /** A probe that is a command: a non-zero exit code means that the place is no longer true. */
 export function yamlProbe(command: CommandTemplate): Probe {
   return async (context) => {
-    const filled = fillCommand(command, context);
+    const filled = fillCommand(command, context, namesOf(command).some(isFact) ? { facts: await context.facts() } : {});
     const { exitCode, stderr, stdout } = await context.ask(filled.command, { env: filled.env, allowFailure: true });
     if (exitCode !== 0) throw new Error(`exit code ${exitCode}${(stderr || stdout).trim() === '' ? '' : `: ${(stderr || stdout).trim().split('\n').at(-1)}`}`);
   };
 }
 
-function queueFile(file: FileTemplate, context: ActionContext, folder: string): void {
-  const to = fillText(file.to, context);
-  if (file.text) context.writeFile(to, fillText(file.text, context), file.mode === undefined ? {} : { mode: file.mode });
-  else context.queueTransfer(inFolder(folder, fillText(file.from ?? [], context)), to);
+const isFact = (name: string): boolean => (factNames as readonly string[]).includes(name);
+
+function namesOf(command: CommandTemplate | undefined): readonly string[] {
+  return command === undefined ? [] : command.kind === 'shell' ? command.shell.names : command.arguments.flatMap(templateNames);
+}
+
+function namesIn({ files = [], run, input = [], script, ready, writes = {} }: YamlSteps): string[] {
+  const texts = [...files.flatMap(({ to, from = [], text = [] }) => [to, from, text]), input, ...Object.values(writes).flatMap((value) => (value.kind === 'text' ? [value.text] : []))];
+  return [...texts.flatMap(templateNames), ...[run, script, ready].flatMap(namesOf)];
+}
+
+function queueFile(file: FileTemplate, context: ActionContext, folder: string, known: Known): void {
+  const to = fillText(file.to, context, known);
+  if (file.text) context.writeFile(to, fillText(file.text, context, known), file.mode === undefined ? {} : { mode: file.mode });
+  else context.queueTransfer(inFolder(folder, fillText(file.from ?? [], context, known)), to);
 }
 
 /** A path of the controller: relative ones are relative to the folder of the assembly file. */
@@ -90,9 +103,9 @@ function inFolder(folder: string, path: string): string {
 }
 
 /** The command as it runs now: values in the environment (shell), or in the arguments. A failure in the middle of a shell text is a failure of the whole. */
-function fillCommand(template: CommandTemplate, context: ActionContext): { command: Command; env: Record<string, string> } {
-  if (template.kind === 'arguments') return { command: template.arguments.map((part) => fillText(part, context)) as [string, ...string[]], env: {} };
+function fillCommand(template: CommandTemplate, context: ActionContext, known: Known): { command: Command; env: Record<string, string> } {
+  if (template.kind === 'arguments') return { command: template.arguments.map((part) => fillText(part, context, known)) as [string, ...string[]], env: {} };
   const { text, names } = template.shell;
-  const env = Object.fromEntries(names.map((name, i) => [`TUTTI_${i + 1}`, asText(resolveName(name, context))]));
+  const env = Object.fromEntries(names.map((name, i) => [`TUTTI_${i + 1}`, asText(resolveName(name, context, known))]));
   return { command: text.trim().includes('\n') ? `set -e\n${text}` : text, env };
 }

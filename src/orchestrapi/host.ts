@@ -1,3 +1,5 @@
+import type { HostFacts } from './facts.ts';
+
 /** A program and its arguments (never a shell's), or a text for `/bin/sh` on the host. */
 export type Command = readonly [program: string, ...args: string[]] | string;
 
@@ -133,6 +135,8 @@ export interface Orchestrapi {
   /** Queue and flush in one. */
   transfer(source: string, destination: string): Promise<void>;
   readFile(path: string): Promise<string>;
+  /** What the machine is: cores, memory, disks. Asked once a host. @param on another host of the assembly instead of the component's own */
+  facts(on?: string): Promise<HostFacts>;
 }
 
 export interface StepOptions {

@@ -1,6 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { cancellable } from './abort.ts';
 import { daemons } from './daemons.ts';
+import { factsOf } from './facts.ts';
 import { HostError, NotReadyError, type FileToPut, type Host, type Orchestrapi } from './host.ts';
 import { steps } from './steps.ts';
 import type { Transfers } from './transfers.ts';
@@ -98,6 +99,7 @@ export function createOrchestrapi(options: OrchestrapiOptions): Orchestrapi {
       await orchestrapi.flushTransfers();
     },
     readFile: async (file) => host.get(inPath(file)),
+    facts: async (on) => factsOf(hostNamed(on), signal),
   };
   return orchestrapi;
 }

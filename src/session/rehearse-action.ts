@@ -103,6 +103,10 @@ export function rehearseAction(assembly: Assembly, action: ActionRef, state: Ass
           looked ??= path;
           return door.readFile(path);
         },
+        async facts(on) {
+          looked ??= 'what are you?';
+          return { address: hosts.get(on ?? host.name)?.address ?? host.address, hostname: on ?? host.name, cores: 1, memoryBytes: 2 ** 30, disks: [] };
+        },
       } satisfies Orchestrapi;
     },
   });

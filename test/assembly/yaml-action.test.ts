@@ -73,8 +73,8 @@ function recorded(given: { parameters?: Record<string, Value>; data?: Record<str
     write: (port: string, value: Value) => void steps.push(`write ${port} ${JSON.stringify(value)}`),
     log: () => {},
     warn: () => {},
-    run: async (command: unknown, options: { env: object; on?: string; timeoutMs: number }) => {
-      steps.push(`run ${show(command, options.env)} within ${options.timeoutMs}${options.on ? ` on ${options.on}` : ''}`);
+    run: async (command: unknown, options: { env: object; input?: string; on?: string; timeoutMs: number }) => {
+      steps.push(`run ${show(command, options.env)}${options.input === undefined ? '' : ` < ${JSON.stringify(options.input)}`} within ${options.timeoutMs}${options.on ? ` on ${options.on}` : ''}`);
       return { exitCode: 0, stdout: given.stdout ?? '', stderr: '' };
     },
     ask: async (command: unknown, options: { env: object }) => {
@@ -90,6 +90,10 @@ function recorded(given: { parameters?: Record<string, Value>; data?: Record<str
     writeFile: (path: string, text: string, options: object) => void steps.push(`file ${path} ${JSON.stringify(text)} ${JSON.stringify(options)}`),
     queueTransfer: (from: string, to: string) => void steps.push(`transfer ${from} to ${to}`),
     flushTransfers: async () => void steps.push('flush'),
+    facts: async () => {
+      steps.push('facts');
+      return { address: '10.0.0.7', hostname: 'n7', cores: 16, memoryBytes: 2 ** 36, disks: [] };
+    },
   };
   return { context: context as unknown as ActionContext, steps };
 }
@@ -106,6 +110,15 @@ async function play(text: string, transition: string, given: Parameters<typeof r
 }
 
 describe('the action of a YAML transition', () => {
+  it('gives `run` its input, and asks the host what it is only when a template wants to know', async () => {
+    const type = `places: [off, on]
+transitions:
+  start: { from: off, to: on, behaviour: go, run: "serve -j {{host.cores}}", input: "memory {{host.memory}}\\n" }
+  stop: { from: on, to: off, behaviour: back, run: [stop, "{{host.name}}"] }`;
+    expect(await play(type, 'start')).toEqual(['facts', 'run "serve -j \\"${TUTTI_1}\\"" {"TUTTI_1":"16"} < "memory 68719476736\\n" within 600000']);
+    expect(await play(type, 'stop')).toEqual(['run ["stop","worker1"] within 600000']);
+  });
+
   it('places files, runs, ends and starts daemons, asks until ready and writes, in this order', async () => {
     const steps = await play(
       `places: [off, on]

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { doubleFolder } from '../doubles/diet-stage.ts';
@@ -105,6 +105,8 @@ onTestBed('on a test bed', 6, (bed: () => TestBed) => {
     const left = await Promise.all(bed().hosts.map((host) => bed().inside(host, 'pgrep -l "omniNames|dietAgent|scalars" || true')));
     expect(left.join('')).toBe('');
     expect((await play('hosts', '--json').ending).out.split('\n')[1]).toBe('{"host":"worker[1]","flavour":"testbed","machine":"h2","components":["la1"]}');
+    const { facts } = JSON.parse((await play('hosts', '--facts', '--json').ending).out.split('\n')[1]!) as { facts: object };
+    expect(facts).toMatchObject({ address: bed().address('h2'), hostname: 'h2', cores: cpus().length });
   });
 
   test('a host cut off in mid-run and healed: what ran there goes on, is found again, and runs once', async () => {

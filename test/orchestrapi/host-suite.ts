@@ -1,6 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { factsOf } from '../../src/orchestrapi/facts.ts';
 import { HostError, type Host, type HostErrorCode } from '../../src/orchestrapi/host.ts';
 import { newFolder, until } from './folders.ts';
 
@@ -374,6 +377,19 @@ export function hostSuite(name: string, makeMachine: () => Promise<Machine>): vo
 
     test.each(['', '/', '../x', 'a/../b', 'a//b', 'a b', 'a\nb', 'a/', '.', "x'"])('%j cannot be an id', async (id) => {
       await expect((await newHost()).start({ id, command: ['true'] })).rejects.toBeInstanceOf(HostError);
+    });
+  });
+
+  describe(`${name}: facts`, () => {
+    test('says what machine it is, as this one sees it', async () => {
+      const host = await newHost();
+      const facts = await factsOf(host);
+      expect(facts).toMatchObject({ address: host.address, hostname: (await host.run(['hostname'])).stdout.trim(), cores: cpus().length });
+      // The kernel counts in kB.
+      expect(Math.abs(facts.memoryBytes - totalmem())).toBeLessThan(4096);
+      expect(facts.disks.map(({ name: disk }) => disk)).toEqual(readdirSync('/sys/block').filter((disk) => !/^(loop|ram|zram|fd|sr)/.test(disk) && readFileSync(`/sys/block/${disk}/size`, 'utf8') !== '0\n'));
+      for (const disk of facts.disks) expect(disk.bytes).toBe(Number(readFileSync(`/sys/block/${disk.name}/size`, 'utf8')) * 512);
+      expect(await factsOf(host)).toBe(facts);
     });
   });
 

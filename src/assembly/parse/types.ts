@@ -2,7 +2,7 @@ import type { ComponentType, Parameter, Port, Probe, Retry, Switch, SwitchCase, 
 import { didYouMean, error } from '../../diagnostic.ts';
 import { conformanceFile, type CommandEntry, type PortEntry, type TransitionEntry, type TypeEntry } from '../schema.ts';
 import { shellTemplate } from '../shell-template.ts';
-import { readTemplate, templateNames, type Template } from '../template.ts';
+import { factNames, readTemplate, templateNames, type Template } from '../template.ts';
 import { yamlAction, yamlProbe, type CommandTemplate, type FileTemplate, type ValueTemplate } from '../yaml-action.ts';
 import { readDuration } from './duration.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
@@ -265,7 +265,7 @@ const findName = (text: string, name: string): string => [...text.matchAll(/\{\{
 /** Why a name means nothing here. */
 function problemOf(scope: Scope, name: string): string | undefined {
   const { transition, ports, parameters, output } = scope;
-  const fixed = ['host.address', 'host.name', 'name', 'path', ...(output ? ['output'] : [])];
+  const fixed = ['host.address', 'host.name', ...factNames, 'name', 'path', ...(output ? ['output'] : [])];
   if (fixed.includes(name)) return undefined;
   const readable = transition === undefined ? [] : Object.keys(ports).filter((port) => ports[port]!.kind === 'data-use' && ports[port]!.boundTo.includes(transition));
   const known = [...fixed, ...Object.keys(parameters).map((parameter) => `with.${parameter}`), ...readable.map((port) => `read.${port}`)];

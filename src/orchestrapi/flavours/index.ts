@@ -97,10 +97,10 @@ export async function shellOn(binding: Binding, role: string, command: readonly 
     return `mkdir -p ${quote(folder)} && cd ${quote(folder)} && ${act}`;
   };
   if (binding.flavour === 'local' || role === 'local') return ['/bin/sh', '-c', within(join(stateFolder, 'hosts', folderOf(role)))];
-  const { remoteWorkFolder } = await import('./ssh.ts');
+  const { remoteWorkFolder, roleFolder } = await import('./ssh.ts');
   const { sshArguments } = await import('../ssh-config.ts');
   const { workFolder, ...target } = binding.machines[role]!;
-  return ['ssh', ...(command.length > 0 ? [] : ['-t']), ...sshArguments(target), target.destination, `exec /bin/sh -c ${quote(within(workFolder ?? join(await remoteWorkFolder(stateFolder), folderOf(role))))}`];
+  return ['ssh', ...(command.length > 0 ? [] : ['-t']), ...sshArguments(target), target.destination, `exec /bin/sh -c ${quote(within(roleFolder(await remoteWorkFolder(stateFolder), role, workFolder)))}`];
 }
 
 /** The hosts of the roles, not connected to yet. `local` is always there: the controller's own machine. @throws TuttiError HOSTS_INVALID for a role that has no machine */

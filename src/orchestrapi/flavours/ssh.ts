@@ -121,10 +121,15 @@ export async function sshFlavour(roles: readonly string[], { inventory, workFold
     for (const [name, host] of await Promise.all(roles.slice(from, from + 8).map(async (role) => {
       const { workFolder: own, ...target } = inventory.get(role)!;
       const { hostname } = await network.settings(target);
-      return [role, sshHost({ ...target, name: role, address: hostname, workFolder: `${own === undefined ? workFolder : join(own, basename(workFolder))}.${folderOf(role)}`, network })] as const;
+      return [role, sshHost({ ...target, name: role, address: hostname, workFolder: roleFolder(workFolder, role, own), network })] as const;
     }))) hosts.set(name, host);
   }
   return hosts;
+}
+
+/** The folder of a role instance on its machine. @param own the folder that the inventory names @example roleFolder('/var/tmp/tutti-0a1b', 'worker[2]', '/srv') // '/srv/tutti-0a1b.worker.2' */
+export function roleFolder(workFolder: string, role: string, own: string | undefined): string {
+  return `${own === undefined ? workFolder : join(own, basename(workFolder))}.${folderOf(role)}`;
 }
 
 /**

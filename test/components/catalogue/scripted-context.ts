@@ -78,6 +78,7 @@ export function scriptedContext(options: {
     flushTransfers: async () => void did.push('flush'),
     transfer: async (source, destination) => void transferred.set(destination, source),
     readFile: async (path) => files.get(path) ?? '',
+    facts: async () => ({ address: '10.0.0.1', hostname: 'scripted', cores: 4, memoryBytes: 8 * 2 ** 30, disks: [] }),
   };
   return context;
 }
