@@ -48,8 +48,7 @@ export { Session, type SessionOptions } from './session/session.ts';
 export type { Clock, EngineEnd } from './assembly/engine.ts';
 export { memoryJournal, type Journal, type JournalRecord, type TimedHappening } from './assembly/journal.ts';
 // Hosts.
-export type { Disk, HostFacts } from './orchestrapi/facts.ts';
-export { CommandError, HostError, NotReadyError, UnknownFateError, type Command, type CommandResult, type Host, type Orchestrapi } from './orchestrapi/host.ts';
+export { CommandError, HostError, NotReadyError, UnknownFateError, type Command, type CommandResult, type Disk, type Host, type HostFacts, type Orchestrapi } from './orchestrapi/host.ts';
 export { localHost, type LocalHostOptions } from './orchestrapi/local.ts';
 export { recordingHost, type RecordingHostOptions } from './orchestrapi/recording.ts';
 // Diagnostics.

@@ -43,12 +43,12 @@ const command = z
 const file = z
   .union(
     [
-      keys('a file: {from, to} or {to, text}', { from: text('a path in the folder of the assembly file'), to: text('a path on the host'), mode: whole('a file mode, such as 0o644', 0, 0o7777).optional() }),
+      keys('a file: {from, to} or {to, text}', { from: text('a path in the folder of the assembly file'), on: text('the name of a host').optional(), to: text('a path on the host'), mode: whole('a file mode, such as 0o644', 0, 0o7777).optional() }),
       keys('a file: {from, to} or {to, text}', { text: text('the content'), to: text('a path on the host'), mode: whole('a file mode, such as 0o644', 0, 0o7777).optional() }),
     ],
     { error: 'a file: {from, to} or {to, text}' },
   )
-  .meta({ description: 'A file to place: `from` (relative to this file; a folder with a / at its end) or its `text`; `to` is absolute or relative to the folder of the component.' });
+  .meta({ description: 'A file to place: `from` (relative to this file; a folder with a / at its end; with `on` a file of that host, relative to the folder of the component there) or its `text`; `to` is absolute or relative to the folder of the component.' });
 
 const retryTimes = whole('how many more times, 0 to 1,000', 0, 1000);
 

@@ -1,5 +1,5 @@
 import type { ActionContext, Value } from '../components/model.ts';
-import type { HostFacts } from '../orchestrapi/facts.ts';
+import type { HostFacts } from '../orchestrapi/host.ts';
 
 /**
  * Texts with `{{names}}` that are replaced when an action runs: `{{host.address}}`, `{{host.name}}`, `{{name}}` (the component), `{{path}}` (its

@@ -10,6 +10,8 @@ export type CommandTemplate = { readonly kind: 'shell'; readonly shell: ShellTem
 export interface FileTemplate {
   readonly to: Template;
   readonly from?: Template;
+  /** The host that `from` is on, if not this machine. */
+  readonly on?: string;
   readonly text?: Template;
   readonly mode?: number;
 }
@@ -94,7 +96,10 @@ function namesIn({ files = [], run, input = [], script, ready, writes = {} }: Ya
 function queueFile(file: FileTemplate, context: ActionContext, folder: string, known: Known): void {
   const to = fillText(file.to, context, known);
   if (file.text) context.writeFile(to, fillText(file.text, context, known), file.mode === undefined ? {} : { mode: file.mode });
-  else context.queueTransfer(inFolder(folder, fillText(file.from ?? [], context, known)), to);
+  else {
+    const from = fillText(file.from ?? [], context, known);
+    context.queueTransfer(file.on === undefined ? inFolder(folder, from) : { on: file.on, path: from }, to);
+  }
 }
 
 /** A path of the controller: relative ones are relative to the folder of the assembly file. */

@@ -1,26 +1,4 @@
-import { HostError, type Host } from './host.ts';
-
-/** What a machine is, as it says itself. */
-export interface HostFacts {
-  /** What other hosts call it: the host's `address`. */
-  readonly address: string;
-  /** What it calls itself. */
-  readonly hostname: string;
-  /** Processors that are online. */
-  readonly cores: number;
-  readonly memoryBytes: number;
-  /** Whole block devices, by name: no partitions, loop devices or RAM disks. */
-  readonly disks: readonly Disk[];
-}
-
-export interface Disk {
-  /** As below `/dev`: `sda`, `nvme0n1`. */
-  readonly name: string;
-  readonly bytes: number;
-  readonly isRotational: boolean;
-  /** Where it or one of its partitions is mounted. */
-  readonly mounts: readonly string[];
-}
+import { HostError, type Disk, type Host, type HostFacts } from './host.ts';
 
 /** One line a fact; the kernel tells all of them. */
 const question = String.raw`

@@ -1,5 +1,3 @@
-import type { HostFacts } from './facts.ts';
-
 /** A program and its arguments (never a shell's), or a text for `/bin/sh` on the host. */
 export type Command = readonly [program: string, ...args: string[]] | string;
 
@@ -77,6 +75,8 @@ export interface Host {
   put(files: readonly FileToPut[]): Promise<PutReport>;
   /** The content of one file. @throws HostError NOT_FOUND */
   get(path: string): Promise<string>;
+  /** Copies one file of the host to a path of this machine, with its mode. @throws HostError NOT_FOUND, REFUSED for what is no file */
+  fetch(path: string, to: string): Promise<void>;
   /** Starts a detached script, or finds the one that has this id already. */
   start(script: Script): Promise<ScriptStatus>;
   poll(id: string): Promise<ScriptStatus>;
@@ -93,6 +93,28 @@ export interface Host {
 }
 
 export type HostErrorCode = 'TIMEOUT' | 'INTERRUPTED' | 'UNREACHABLE' | 'NOT_FOUND' | 'BUSY' | 'REFUSED' | 'NO_SPACE' | 'READ_ONLY';
+
+/** What a machine is, as it says itself. */
+export interface HostFacts {
+  /** What other hosts call it: the host's `address`. */
+  readonly address: string;
+  /** What it calls itself. */
+  readonly hostname: string;
+  /** Processors that are online. */
+  readonly cores: number;
+  readonly memoryBytes: number;
+  /** Whole block devices, by name: no partitions, loop devices or RAM disks. */
+  readonly disks: readonly Disk[];
+}
+
+export interface Disk {
+  /** As below `/dev`: `sda`, `nvme0n1`. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly isRotational: boolean;
+  /** Where it or one of its partitions is mounted. */
+  readonly mounts: readonly string[];
+}
 
 /** A host that could not do what was asked: which, what and why, in one sentence. */
 export class HostError extends Error {
@@ -129,15 +151,19 @@ export interface Orchestrapi {
   ask(command: Command, options?: StepOptions): Promise<CommandResult>;
   /** Queues a file for the next batch. */
   writeFile(path: string, text: string, options?: { readonly mode?: number }): void;
-  queueTransfer(source: string, destination: string): void;
+  /** The source is a file or folder of the controller, or a file of a host, which goes by way of the controller. */
+  queueTransfer(source: TransferSource, destination: string): void;
   /** Sends what is queued, together with what others queued for the same host. */
   flushTransfers(): Promise<void>;
   /** Queue and flush in one. */
-  transfer(source: string, destination: string): Promise<void>;
+  transfer(source: TransferSource, destination: string): Promise<void>;
   readFile(path: string): Promise<string>;
   /** What the machine is: cores, memory, disks. Asked once a host. @param on another host of the assembly instead of the component's own */
   facts(on?: string): Promise<HostFacts>;
 }
+
+/** Relative to the assembly's folder; on a host, to the component's folder there. */
+export type TransferSource = string | { readonly on: string; readonly path: string };
 
 export interface StepOptions {
   readonly timeoutMs?: number;

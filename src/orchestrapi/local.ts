@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { chmod, copyFile, readFile, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { HostError, type Command, type CommandResult, type FileToPut, type Host, type HostErrorCode, type PutReport, type RunOptions, type Script, type ScriptStatus } from './host.ts';
 import { codeOf, inWords } from './errno.ts';
@@ -65,6 +65,15 @@ class LocalHost implements Host {
 
   async get(path: string): Promise<string> {
     return this.#asHostError(`"${path}" cannot be read`, () => readFile(this.#inside(path), 'utf8'));
+  }
+
+  async fetch(path: string, to: string): Promise<void> {
+    await this.#asHostError(`"${path}" cannot be read`, async () => {
+      const from = this.#inside(path);
+      const { mode } = await stat(from);
+      await copyFile(from, to);
+      await chmod(to, mode & 0o7777);
+    });
   }
 
   async start(script: Script): Promise<ScriptStatus> {

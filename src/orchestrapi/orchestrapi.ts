@@ -1,3 +1,5 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { cancellable } from './abort.ts';
 import { daemons } from './daemons.ts';
@@ -37,6 +39,7 @@ export function createOrchestrapi(options: OrchestrapiOptions): Orchestrapi {
   const path = join(host.workFolder, component);
   const inPath = (to: string): string => (isAbsolute(to) ? to : join(path, to));
   let queued: FileToPut[] = [];
+  let remote: { readonly on: Host; readonly path: string; readonly destination: string }[] = [];
 
   const hostNamed = (name: string | undefined): Host => {
     const found = name === undefined ? host : hosts.get(name);
@@ -86,13 +89,25 @@ export function createOrchestrapi(options: OrchestrapiOptions): Orchestrapi {
       queued.push({ to: inPath(to), text, mode });
     },
     queueTransfer(source, destination) {
-      queued.push({ to: inPath(destination), from: isAbsolute(source) ? source : join(options.folder, source) });
+      if (typeof source === 'string') queued.push({ to: inPath(destination), from: isAbsolute(source) ? source : join(options.folder, source) });
+      else remote.push({ on: hostNamed(source.on), path: place(hostNamed(source.on), source.path), destination: inPath(destination) });
     },
     async flushTransfers() {
       stopIfAborted();
-      const files = queued;
-      queued = [];
-      await options.transfers.send(host, files);
+      const [files, others] = [queued, remote];
+      [queued, remote] = [[], []];
+      if (others.length === 0) return options.transfers.send(host, files);
+      const staged = await mkdtemp(join(tmpdir(), 'tutti-relayed-'));
+      try {
+        await Promise.all(others.map(async ({ on, path: from, destination }, i) => {
+          await on.fetch(from, join(staged, String(i)));
+          files.push({ to: destination, from: join(staged, String(i)) });
+        }));
+        stopIfAborted();
+        await options.transfers.send(host, files);
+      } finally {
+        await rm(staged, { recursive: true, force: true });
+      }
     },
     async transfer(source, destination) {
       orchestrapi.queueTransfer(source, destination);

@@ -6,6 +6,7 @@ export type Recorded =
   | { readonly kind: 'run'; readonly command: Command; readonly env?: Readonly<Record<string, string>>; readonly cwd?: string; readonly input?: string }
   | { readonly kind: 'put'; readonly files: readonly FileToPut[] }
   | { readonly kind: 'get'; readonly path: string }
+  | { readonly kind: 'fetch'; readonly path: string }
   | ({ readonly kind: 'start' } & Script)
   | { readonly kind: 'kill'; readonly id: string; readonly signal: string }
   | { readonly kind: 'forget'; readonly id: string }
@@ -81,6 +82,9 @@ export function recordingHost({ name, answers = [], files = {}, workFolder = `/w
       const text = texts.get(at(path));
       if (text === undefined) throw failure('NOT_FOUND', `there is no file "${path}"`);
       return text;
+    },
+    async fetch(path) {
+      log.push({ kind: 'fetch', path });
     },
     async start(script) {
       if (statusOf(script.id).kind !== 'absent') return statusOf(script.id);

@@ -318,6 +318,12 @@ tutti_get() {
   fi
 }
 
+# FILE: its bytes, to be copied. Header: file, its mode and its size; or nothing.
+tutti_fetch() {
+  [ -e "$1" ] || return
+  if [ -f "$1" ]; then tutti_header "file $(stat -L -c '%a %s' -- "$1")"; cat <"$1" 2>&4; else tutti_header other; fi
+}
+
 # (SIZE SECONDS PATH)...: what is there. SIZE is that of a file to be placed, and SECONDS its time, or - when the time does not count; "l TARGET" for a link.
 # Header: a letter for each: - nothing, f file, = this very link, l another link, d folder, p below a file, o other. Then a line for each f: size, time, mode;
 # then a checksum for each f of the wanted size and of another time.

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync, type Dirent } from 'node:fs';
+import { closeSync, createReadStream, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync, type Dirent } from 'node:fs';
 import { readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -67,6 +67,27 @@ export class SshFiles {
       case 'folder': throw this.#far.error('REFUSED', `"${shownPath}" cannot be read: it is a folder`);
       case 'denied': throw this.#far.error('REFUSED', `"${shownPath}" cannot be read: permission denied`);
       default: throw this.#far.error('NOT_FOUND', `"${shownPath}" cannot be read: it is not there`);
+    }
+  }
+
+  /** A lost connection is made anew, and the file begun again. */
+  async fetch(shownPath: string, path: string, to: string): Promise<void> {
+    const file = openSync(to, 'w', 0o600);
+    try {
+      let position = 0;
+      const { header, err } = await this.#far.call(`tutti_fetch ${quote(path)}`, {
+        takesMs: 3_600_000,
+        onBegin: () => { position = 0; },
+        onOut: (bytes) => { position += writeSync(file, bytes, 0, bytes.length, position); },
+      });
+      const [kind, mode, size] = header.split(' ');
+      if (kind === '') throw this.#far.error('NOT_FOUND', `"${shownPath}" cannot be read: it is not there`);
+      if (kind !== 'file') throw this.#far.error('REFUSED', `"${shownPath}" cannot be read: it is no file`);
+      if (position !== Number(size)) throw this.#far.error('REFUSED', `"${shownPath}" cannot be read: ${err.length > 0 ? inWords(errnoIn(err.toString())) : 'it was changed meanwhile'}`);
+      ftruncateSync(file, position);
+      fchmodSync(file, Number.parseInt(mode!, 8));
+    } finally {
+      closeSync(file);
     }
   }
 

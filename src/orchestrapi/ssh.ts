@@ -76,6 +76,9 @@ export interface CallOptions {
   /** How long it may take by its nature, beside our own limit. */
   readonly takesMs?: number;
   readonly isUrgent?: boolean;
+  /** Gets the output instead of what `call` gives back, from the beginning whenever it is told that it begins. */
+  readonly onOut?: (bytes: Buffer) => void;
+  readonly onBegin?: () => void;
 }
 
 class SshHost implements Host, FarSide {
@@ -120,6 +123,10 @@ class SshHost implements Host, FarSide {
     return this.#files.get(path, this.#inside(path));
   }
 
+  async fetch(path: string, to: string): Promise<void> {
+    await this.#files.fetch(path, this.#inside(path), to);
+  }
+
   async start(script: Script): Promise<ScriptStatus> {
     const cwd = this.#inside(script.cwd);
     return this.#asError(`the script "${script.id}" cannot be started`, () => this.#scripts.start(script, cwd));
@@ -153,7 +160,7 @@ class SshHost implements Host, FarSide {
     this.#pool.close();
   }
 
-  async call(functions: string, { takesMs = 0, isUrgent = false }: CallOptions = {}): Promise<Called> {
+  async call(functions: string, { takesMs = 0, isUrgent = false, onOut, onBegin }: CallOptions = {}): Promise<Called> {
     let lostAt: number | undefined;
     const { life } = this.#pool;
     for (;;) {
@@ -162,8 +169,9 @@ class SshHost implements Host, FarSide {
       const timer = setTimeout(() => shell.close(), callMs + takesMs);
       const [out, err]: [Buffer[], Buffer[]] = [[], []];
       let isDone = false;
+      onBegin?.();
       try {
-        const { header = '', exitCode } = await shell.exchange(`(${functions}) </dev/null`, { onOut: (bytes) => void out.push(bytes), onErr: (bytes) => void err.push(bytes) });
+        const { header = '', exitCode } = await shell.exchange(`(${functions}) </dev/null`, { onOut: onOut ?? ((bytes) => void out.push(bytes)), onErr: (bytes) => void err.push(bytes) });
         isDone = true;
         return { header, exitCode, out: Buffer.concat(out), err: Buffer.concat(err) };
       } catch (lost) {

@@ -94,9 +94,13 @@ export function rehearseAction(assembly: Assembly, action: ActionRef, state: Ass
           await door.flushTransfers();
           for (const file of filesOf(host.log.slice(before))) note({ kind: 'file', what: file });
         },
+        queueTransfer(source, destination) {
+          if (typeof source === 'string') door.queueTransfer(source, destination);
+          else note({ kind: 'file', what: `${destination} (from ${source.path} on ${source.on})` });
+        },
         async transfer(source, destination) {
-          note({ kind: 'file', what: `${destination} (from ${source})` });
-          await door.transfer(source, destination);
+          note({ kind: 'file', what: `${destination} (from ${typeof source === 'string' ? source : `${source.path} on ${source.on}`})` });
+          if (typeof source === 'string') await door.transfer(source, destination);
         },
         async readFile(path) {
           note({ kind: 'read', what: path });

@@ -101,7 +101,7 @@ it(`1,000 mutations neither crash nor hang the parser, and what is accepted has 
         found.add(diagnostic.code);
         const { line, text: shown } = diagnostic.where ?? {};
         // What is shown is what stands there; nothing is, where it may be a secret.
-        if (line !== undefined && (shown !== undefined || !diagnostic.detail.includes('is a secret'))) expect(text.split('\n')[line - 1]?.replace(/\r$/, '').replace(/^\uFEFF/, '')).toBe(shown?.replace(/^\uFEFF/, ''));
+        if (line !== undefined && (shown !== undefined || !diagnostic.detail?.includes('is a secret'))) expect(text.split('\n')[line - 1]?.replace(/\r$/, '').replace(/^\uFEFF/, '')).toBe(shown?.replace(/^\uFEFF/, ''));
       }
     } catch (problem) {
       throw new Error(`round ${i} of FUZZ_SEED=${seed}:\n${text}`, { cause: problem });

@@ -86,6 +86,7 @@ function mortalBy(inner: Host): Host {
     put: (files) => act(`put ${files.map(({ to }) => to).join(' ')}`, () => inner.put(files)),
     run: (command, options) => inner.run(command, options),
     get: (path) => inner.get(path),
+    fetch: (path, to) => inner.fetch(path, to),
     poll: (id) => inner.poll(id),
     wait: (id, signal) => inner.wait(id, signal),
     forget: (id) => inner.forget(id),

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -179,6 +179,22 @@ export function hostSuite(name: string, makeMachine: () => Promise<Machine>): vo
       await host.start({ id: 'running', command: ['./program', '1000'] });
       expect(await host.put([{ to: 'program', text: 'new', mode: 0o755 }, { to: 'link', text: 'own' }])).toMatchObject({ sent: 2, failed: [] });
       expect([await host.get('program'), await host.get('link'), await host.get('target')]).toEqual(['new', 'own', 'target\n']);
+    });
+
+    test('a file is fetched with all its bytes and its mode; what is no file is refused', async () => {
+      const host = await newHost();
+      const folder = await newFolder();
+      const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7 + (i >> 8)) & 255));
+      await writeFile(join(folder, 'here'), bytes, { mode: 0o640 });
+      await host.put([{ to: "odd ' name\n", from: join(folder, 'here') }, { to: 'empty', text: '' }]);
+      await writeFile(join(folder, 'there'), 'x'.repeat(400_000));
+      await host.fetch("odd ' name\n", join(folder, 'there'));
+      expect(bytes.equals(await readFile(join(folder, 'there')))).toBe(true);
+      expect((await stat(join(folder, 'there'))).mode & 0o777).toBe(0o640);
+      await host.fetch('empty', join(folder, 'there'));
+      expect(await readFile(join(folder, 'there'), 'utf8')).toBe('');
+      await expect(host.fetch('nowhere', join(folder, 'no'))).rejects.toMatchObject({ name: 'HostError', code: 'NOT_FOUND' });
+      await expect(host.fetch('/', join(folder, 'no'))).rejects.toMatchObject({ name: 'HostError', code: 'REFUSED' });
     });
 
     test('getting what is not there is NOT_FOUND', async () => {

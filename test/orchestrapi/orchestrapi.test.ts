@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { CommandError, NotReadyError, UnknownFateError, type Host, type Orchestrapi } from '../../src/orchestrapi/host.ts';
@@ -133,6 +134,20 @@ test('the records of an action and of its earlier tries are removed on every hos
   expect([forgotten(own), forgotten(other)]).toEqual([['steps/la1/start.1.1'], ['steps/la1/start.1.2']]);
   cleaner.clean(own, 'never/was.1.1');
   await cleaner.flush();
+});
+
+test('a file of another host goes by way of the controller, and leaves nothing there', async () => {
+  const { act } = await newMachine();
+  const other = localHost({ name: 'other', workFolder: join(await newFolder(), 'other') });
+  await other.put([{ to: 'la1/made', text: 'on the other one\n', mode: 0o600 }]);
+  const { queueTransfer, writeFile, flushTransfers, transfer, readFile } = act('la1/start.1.1', { hosts: new Map([['other', other]]) });
+  queueTransfer({ on: 'other', path: 'made' }, 'etc/got');
+  writeFile('own', 'here\n');
+  await flushTransfers();
+  expect([await readFile('etc/got'), await readFile('own')]).toEqual(['on the other one\n', 'here\n']);
+  await expect(transfer({ on: 'other', path: 'nowhere' }, 'x')).rejects.toMatchObject({ code: 'NOT_FOUND', host: 'other' });
+  expect(() => queueTransfer({ on: 'nobody', path: 'x' }, 'x')).toThrow('there is no host "nobody"');
+  expect((await readdir(tmpdir())).filter((name) => name.startsWith('tutti-relayed-'))).toEqual([]);
 });
 
 test('a daemon goes on when its action has ended, and is ended by name', async () => {

@@ -180,7 +180,7 @@ interface Scope {
 
 function readTransition(scope: Scope, name: string, body: TransitionEntry, path: Path, folder: string, hosts: Hosts | undefined, values: readonly CompanionValue[]): Transition {
   const { reading } = scope;
-  const files = body.files?.map((file, i) => readFile(scope, file, [...path, 'files', i]));
+  const files = body.files?.map((file, i) => readFile(scope, hosts, file, [...path, 'files', i]));
   const command = (key: 'run' | 'script' | 'ready'): CommandTemplate | undefined => (body[key] === undefined ? undefined : readCommand(scope, body[key], [...path, key]));
   const [run, script, ready] = [command('run'), command('script'), command('ready')];
   const input = body.input === undefined ? undefined : readText({ ...scope, secrets: true }, body.input, [...path, 'input']);
@@ -230,12 +230,13 @@ function checkKill({ reading, type }: Scope, started: string, path: Path): void 
   report(reading, 'UNKNOWN_DAEMON', 'No daemon of that name', `${why}${didYouMean(started, daemons) || (daemons.length === 0 ? ' No transition of this type has a "script".' : ` Those with a "script": ${several(daemons)}.`)}`, path, started);
 }
 
-function readFile(scope: Scope, file: NonNullable<TransitionEntry['files']>[number], path: Path): FileTemplate {
+function readFile(scope: Scope, hosts: Hosts | undefined, file: NonNullable<TransitionEntry['files']>[number], path: Path): FileTemplate {
   const to = readText(scope, file.to, [...path, 'to']);
   const mode = file.mode === undefined ? {} : { mode: file.mode };
   if ('text' in file) return { to, text: readText({ ...scope, secrets: true }, file.text, [...path, 'text']), ...mode };
   if (file.mode !== undefined) report(scope.reading, 'FILE_MODE', 'Mode of a copied file', 'A file that is copied keeps its mode; "mode" goes with "text" only. Change the mode of the file itself.', [...path, 'mode']);
-  return { to, from: readText(scope, file.from, [...path, 'from']), ...mode };
+  const on = file.on !== undefined && hosts ? hostsOf(scope.reading, hosts, file.on, [...path, 'on'])?.[0] : file.on;
+  return { to, from: readText(scope, file.from, [...path, 'from']), ...optional({ on }), ...mode };
 }
 
 /** Reports UNKNOWN_TEMPLATE and UNSAFE_TEMPLATE; undefined when the command cannot be used. */

@@ -1,5 +1,6 @@
 import { stateFolderOf } from '../../session/folder.ts';
-import { factsOf, type HostFacts } from '../../orchestrapi/facts.ts';
+import { factsOf } from '../../orchestrapi/facts.ts';
+import type { HostFacts } from '../../orchestrapi/host.ts';
 import { openHosts, recordedBinding, type Binding } from '../../orchestrapi/flavours/index.ts';
 import { padEnd } from '../../view/text.ts';
 import { recordedRun } from '../recorded.ts';

@@ -1,5 +1,5 @@
 import type { ActionContext, ComponentType, Value } from '../../../src/components/model.ts';
-import type { Command, CommandResult, ScriptStatus } from '../../../src/orchestrapi/host.ts';
+import type { Command, CommandResult, ScriptStatus, TransferSource } from '../../../src/orchestrapi/host.ts';
 
 /** What a scripted host answers to a command: part of a result; success and silence where nothing is said. */
 export type Answers = (command: string) => Partial<CommandResult> | undefined;
@@ -74,11 +74,15 @@ export function scriptedContext(options: {
       if (!(await probe())) throw new Error(`${what}: time is over`);
     },
     writeFile: (path, content) => void files.set(path, content),
-    queueTransfer: (source, destination) => void transferred.set(destination, source),
+    queueTransfer: (source, destination) => void transferred.set(destination, inWords(source)),
     flushTransfers: async () => void did.push('flush'),
-    transfer: async (source, destination) => void transferred.set(destination, source),
+    transfer: async (source, destination) => void transferred.set(destination, inWords(source)),
     readFile: async (path) => files.get(path) ?? '',
     facts: async () => ({ address: '10.0.0.1', hostname: 'scripted', cores: 4, memoryBytes: 8 * 2 ** 30, disks: [] }),
   };
   return context;
+}
+
+function inWords(source: TransferSource): string {
+  return typeof source === 'string' ? source : `${source.on}:${source.path}`;
 }
