@@ -21,7 +21,7 @@ const asked = new WeakMap<Host, Promise<HostFacts>>();
 export function factsOf(host: Host, signal?: AbortSignal): Promise<HostFacts> {
   const known = asked.get(host);
   if (known) return known;
-  const facts = host.run(question, signal ? { signal } : {}).then(({ stdout }) => readFacts(stdout, host));
+  const facts = host.run(question, { isQuestion: true, ...(signal ? { signal } : {}) }).then(({ stdout }) => readFacts(stdout, host));
   asked.set(host, facts);
   facts.catch(() => asked.delete(host));
   return facts;

@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Aborting kills the process group. */
   readonly signal?: AbortSignal;
+  /** It changes nothing: when its connection is lost it is run again. Default: false. */
+  readonly isQuestion?: boolean;
   /** Called with each piece of output as it comes. */
   readonly onOutput?: (stream: 'out' | 'err', text: string) => void;
 }

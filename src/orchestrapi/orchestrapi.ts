@@ -63,7 +63,7 @@ export function createOrchestrapi(options: OrchestrapiOptions): Orchestrapi {
     },
     async ask(command, { on, cwd, env, input, timeoutMs = 30_000 } = {}) {
       const there = hostNamed(on);
-      return there.run(command, { timeoutMs, signal, cwd: place(there, cwd), ...(env ? { env } : {}), ...(input === undefined ? {} : { input }) });
+      return there.run(command, { timeoutMs, signal, isQuestion: true, cwd: place(there, cwd), ...(env ? { env } : {}), ...(input === undefined ? {} : { input }) });
     },
     async startScript(name, command, { env, cwd } = {}) {
       await daemon.start(name, { command, cwd: place(host, cwd), ...(env ? { env } : {}) });

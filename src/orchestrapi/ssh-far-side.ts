@@ -291,7 +291,7 @@ tutti_remove() {
   printf %s "$tutti_why"
 }
 
-# Ends every script, and whoever listens for their ends; removes the work folder.
+# Ends every script, whoever listens for their ends, and shells whose other end is gone; removes the work folder.
 tutti_destroy() {
   if cd -- "$tutti_work/scripts"; then
     set -f
@@ -303,6 +303,14 @@ tutti_destroy() {
     set +f
   fi
   for tutti_fifo in "$tutti_work"/.watch/*; do [ -p "$tutti_fifo" ] && echo . 1<>"$tutti_fifo"; done
+  # Those are known by their arguments.
+  for tutti_p in $(grep -lzxF -e tutti-shell $(grep -lzxF -e "$tutti_work" /proc/[0-9]*/cmdline)); do
+    tutti_p=${'$'}{tutti_p#/proc/} tutti_p=${'$'}{tutti_p%/cmdline}
+    tutti_stat "$tutti_p" || continue
+    set -- $tutti_stat
+    # This very call is a child of its shell.
+    [ "$tutti_p" = $$ ] || [ "$2" = $$ ] || kill -s KILL "$tutti_p"
+  done
   cd /
   # Once more: what was just ended may have made a file meanwhile.
   rm -rf -- "$tutti_work" || sleep 0.1

@@ -188,6 +188,7 @@ export class SshFiles {
     const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
     let doneBytes = 0;
     let left = files.slice();
+    let lostAt: number | undefined;
     while (left.length > 0) {
       const some = left.slice(0, perLine);
       const words = some.flatMap((file) => ['file', String(file.sizeBytes), octal(file.mode), String(file.seconds ?? '-'), file.path]);
@@ -203,7 +204,12 @@ export class SshFiles {
         if (answers[i]?.startsWith('!')) failed.push({ to: file.to, reason: inWords(errnoIn(answers[i]!.slice(1))) });
       });
       if (unreadable) failed.push({ to: unreadable.file.to, reason: unreadable.reason });
-      else if (!some.every((_, i) => isDone(i))) throw this.#far.error('UNREACHABLE', 'the connection was lost while files were sent');
+      else if (some.every((_, i) => isDone(i))) lostAt = undefined;
+      else {
+        // What has not arrived goes through the next connection.
+        lostAt ??= performance.now();
+        if (performance.now() - lostAt > this.#far.patienceMs) throw this.#far.error('UNREACHABLE', 'the connection was lost while files were sent');
+      }
       doneBytes += some.reduce((sum, file, i) => sum + (isDone(i) ? file.sizeBytes : 0), 0);
       left = left.filter((file, i) => !(i < some.length && isDone(i)) && file !== unreadable?.file);
     }

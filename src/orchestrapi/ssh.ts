@@ -60,6 +60,8 @@ export interface FarSide {
   call(functions: string, options?: CallOptions): Promise<Called>;
   lease(kind: LeaseKind): Promise<Lease>;
   error(code: HostErrorCode, message: string, cause?: unknown): HostError;
+  /** So long a lost connection is made anew. */
+  readonly patienceMs: number;
   /** What a program of the host said, as an error. */
   said(what: string, text: string): HostError;
 }
@@ -87,7 +89,7 @@ class SshHost implements Host, FarSide {
   readonly workFolder: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #pool: ShellPool;
-  readonly #patienceMs: number;
+  readonly patienceMs: number;
   readonly #scripts: SshScripts;
   readonly #files: SshFiles;
 
@@ -99,7 +101,7 @@ class SshHost implements Host, FarSide {
     this.name = name;
     this.address = address ?? options.destination;
     this.#env = env;
-    this.#patienceMs = patienceMs;
+    this.patienceMs = patienceMs;
     this.#pool = new ShellPool({
       host: name, workFolder: this.workFolder, patienceMs, channelsPerConnection: options.channelsPerConnection ?? 4, connections: options.connections ?? 4,
       connect: () => network.connect(name, options, algorithms),
@@ -112,7 +114,16 @@ class SshHost implements Host, FarSide {
     const { signal, timeoutMs = 60_000 } = options;
     if (signal?.aborted) throw this.error('INTERRUPTED', `"${shown(command)}" was not run: ${why(signal)}`);
     const { body, input } = this.#asRefusal(`"${shown(command)}" cannot be run`, () => this.#toRun(command, options));
-    return this.#runOn(await this.#pool.lease(input === undefined ? 'reusable' : 'fresh'), command, body, input, { ...options, timeoutMs });
+    const kind = input === undefined ? 'reusable' : 'fresh';
+    for (let lostAt: number | undefined; ;) {
+      try {
+        return await this.#runOn(await this.#pool.lease(kind), command, body, input, { ...options, timeoutMs });
+      } catch (failed) {
+        if (!(options.isQuestion && failed instanceof HostError && failed.cause instanceof ChannelLost)) throw failed;
+        lostAt ??= performance.now();
+        if (signal?.aborted || performance.now() - lostAt > this.patienceMs) throw failed;
+      }
+    }
   }
 
   async put(batch: readonly FileToPut[]): Promise<PutReport> {
@@ -177,7 +188,7 @@ class SshHost implements Host, FarSide {
       } catch (lost) {
         if (!(lost instanceof ChannelLost)) throw lost;
         lostAt ??= performance.now();
-        if (performance.now() - lostAt > this.#patienceMs) throw this.error('UNREACHABLE', 'the connection is lost again and again', lost);
+        if (performance.now() - lostAt > this.patienceMs) throw this.error('UNREACHABLE', 'the connection is lost again and again', lost);
       } finally {
         clearTimeout(timer);
         lease.release(isDone ? 'reusable' : 'used');

@@ -285,6 +285,24 @@ onTestBed('ssh, as it fails and as it is reached', 4, (bed) => {
       await bed().heal('h2');
     });
 
+    test('a question and a batch of small files outlive a lost connection', async () => {
+      const host = reach();
+      const before = host.run('echo asked; test -e go || sleep 1000', { isQuestion: true });
+      await until('it is asked', async () => (await bed().inside('h1', 'pgrep -fc "^sleep 1000" || true')).trim() === '1');
+      await host.put([{ to: 'go', text: '' }]);
+      await killLogins(bed(), 'h1');
+      expect(await before).toMatchObject({ exitCode: 0, stdout: 'asked\n' });
+      const files = Array.from({ length: 40 }, (_, i) => ({ to: `many/${i}`, text: String(i).repeat(20_000) }));
+      // Slow enough to be met in the middle.
+      await bed().delay('h1', 60);
+      const put = host.put(files);
+      await until('some have arrived', async () => (await bed().inside('h1', `ls ${host.workFolder}/many 2>/dev/null | wc -l`)).trim() !== '0');
+      await killLogins(bed(), 'h1');
+      expect(await put).toMatchObject({ failed: [] });
+      await bed().heal('h1');
+      expect((await host.run('cat many/* | wc -c')).stdout).toBe(`${files.reduce((sum, { text }) => sum + text.length, 0)}\n`);
+    });
+
     test('a transfer that is cut goes on where it was', async () => {
       const folder = await newFolder();
       await writeFile(join(folder, 'big'), Buffer.alloc(300_000_000, 'z'));
@@ -300,6 +318,22 @@ onTestBed('ssh, as it fails and as it is reached', 4, (bed) => {
       expect(sent).toBe(300_000_000);
       expect((await host.run('wc -c <big; ls -A')).stdout).toBe('300000000\nbig\n');
     });
+  });
+
+  test('destroy ends the shells of a controller that was cut off for good, with what they ran', async () => {
+    const lost = reach({ name: 'h3', destination: 'h3', patienceMs: 0, configFile: await eagerConfig(bed()) });
+    const started = await lost.start({ id: 's', command: ['sleep', '1000'], timeoutMs: 7_654_321 });
+    const end = lost.wait('s');
+    await bed().cut('h3');
+    await expect(end).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    await bed().heal('h3');
+    const other = reach({ name: 'h3', destination: 'h3', workFolder: lost.workFolder });
+    expect(await other.poll('s')).toEqual(started);
+    await other.destroy();
+    await other.close();
+    const ours = `cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n" | grep -cxF '${lost.workFolder}' || true`;
+    await until('no shell of it is left', async () => (await bed().inside('h3', ours)).trim() === '0');
+    expect(await bed().inside('h3', `ls -d ${lost.workFolder} 2>&1 || true; cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " " | grep -o "[s]leep 1000" || true`)).toMatch(/No such file[^\n]*\n$/);
   });
 
   test('nothing of ours is left on a host when its host is closed; who waits is told', async () => {
