@@ -64,6 +64,7 @@ export async function conduct(io: Io, file: string, options: ConductOptions, pla
     assembly, stateFolder, flavour: { ...(options.flavour ? { flavour: options.flavour } : {}), ...(options.hosts ? { hosts: options.hosts } : {}) },
     onHappenings: (some: readonly TimedHappening[]) => view.saw(some),
     onWarning: (action: ActionRef, text: string) => view.warned(action, text),
+    onTransfer: (progress) => view.sent(progress),
   });
   view.begin(session);
   const onSignal = () => {

@@ -1,10 +1,12 @@
 import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef } from '../assembly/model.ts';
 import { waitsOf } from '../assembly/waits.ts';
+import type { TransferProgress } from '../orchestrapi/transfers.ts';
 import { type Session } from '../session/session.ts';
 import { realClock } from '../session/stage.ts';
 import { Forecast } from '../view/forecast.ts';
-import { jsonLine, lineTeller } from '../view/lines.ts';
+import { jsonLine, lineTeller, sendingLine } from '../view/lines.ts';
+import { isLarge, sendingPace } from '../view/sending.ts';
 import { LiveView } from '../view/live.ts';
 import { LiveState } from '../view/live-model.ts';
 import { SilenceWatch } from '../view/silence.ts';
@@ -24,6 +26,8 @@ export interface Watch {
   begin(session: Session): void;
   saw(happenings: readonly TimedHappening[]): void;
   warned(action: ActionRef, text: string): void;
+  /** How far a batch of files is; small ones are not told. */
+  sent(progress: TransferProgress): void;
   /** A word of tutti's own. */
   said(text: string): void;
   /** May be called twice. */
@@ -35,12 +39,14 @@ export function watch(io: Io, mode: ViewMode, options: WatchOptions): Watch {
   let session: Session | undefined;
   const hostOf = (component: string) => session?.state.members.get(component)?.spec.on;
   const waits = () => (session ? waitsOf(session.state) : []);
+  const isDue = sendingPace(() => realClock.now());
   const state = new LiveState({ assembly: options.assemblyName, startMs, hostOf, logOf: options.logOf });
   switch (mode) {
     case 'json': return {
       begin: (opened) => void (session = opened),
       saw: (some) => some.forEach((one) => io.out(jsonLine(one))),
       warned: (action, text) => io.out(JSON.stringify({ atMs: realClock.now(), kind: 'warning', ...action, text })),
+      sent: (progress) => { if (isDue(progress)) io.out(JSON.stringify({ atMs: realClock.now(), kind: 'sending', ...progress })); },
       said: (text) => io.out(JSON.stringify({ atMs: realClock.now(), kind: 'said', text })),
       end: () => {},
     };
@@ -60,6 +66,7 @@ export function watch(io: Io, mode: ViewMode, options: WatchOptions): Watch {
           state.apply(one);
           tell(one).forEach(say);
         }),
+        sent: (progress) => { if (isDue(progress)) say(sendingLine(progress, startMs, realClock.now())); },
         warned: (action, text) => say(`${' '.repeat(13)}warning    ${action.component}.${action.transition}: ${text}`),
         said: say,
         end: () => silence?.stop(),
@@ -82,6 +89,11 @@ export function watch(io: Io, mode: ViewMode, options: WatchOptions): Watch {
             state.apply(one);
             forecast.apply(one);
           }
+          view.changed();
+        },
+        sent: (progress) => {
+          if (!isLarge(progress)) return;
+          state.sends(progress);
           view.changed();
         },
         warned: (action, text) => {

@@ -30,6 +30,16 @@ export type FileToPut =
   | { readonly to: string; readonly from: string; readonly mode?: number }
   | { readonly to: string; readonly text: string; readonly mode?: number };
 
+export interface PutOptions {
+  /** Told now and then how much of what has to be sent is. */
+  readonly onProgress?: (progress: PutProgress) => void;
+}
+
+export interface PutProgress {
+  readonly sentBytes: number;
+  readonly totalBytes: number;
+}
+
 /** What became of each file of a batch. */
 export interface PutReport {
   readonly sent: number;
@@ -74,7 +84,7 @@ export interface Host {
   /** Runs a command to its end. A non-zero exit code is a result, not an error. @throws HostError TIMEOUT | INTERRUPTED | UNREACHABLE */
   run(command: Command, options?: RunOptions): Promise<CommandResult>;
   /** Places files in one batch; what is there already with the same bytes and mode is not sent. A file that fails names itself and harms no other. */
-  put(files: readonly FileToPut[]): Promise<PutReport>;
+  put(files: readonly FileToPut[], options?: PutOptions): Promise<PutReport>;
   /** The content of one file. @throws HostError NOT_FOUND */
   get(path: string): Promise<string>;
   /** Copies one file of the host to a path of this machine, with its mode. @throws HostError NOT_FOUND, REFUSED for what is no file */

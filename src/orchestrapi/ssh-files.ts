@@ -5,19 +5,12 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { errnoIn, inWords } from './errno.ts';
-import { type FileToPut, type PutReport } from './host.ts';
+import type { FileToPut, PutOptions, PutReport } from './host.ts';
 import { quoteOnOneLine as quote } from './quote.ts';
 import { isLostConnection, isPlainDestination, rsync } from './rsync.ts';
 import { sshArguments } from './ssh-config.ts';
 import { ChannelLost } from './ssh-shell.ts';
 import type { FarSide, SshHostOptions } from './ssh.ts';
-
-/** How far a batch is. */
-export interface PutProgress {
-  readonly host: string;
-  readonly sentBytes: number;
-  readonly totalBytes: number;
-}
 
 /** One thing of a batch, or one in a folder of it. */
 export type Wanted = { readonly to: string; readonly path: string } & (
@@ -36,6 +29,7 @@ interface Had {
 }
 
 type Failed = { to: string; reason: string };
+type OnProgress = PutOptions['onProgress'];
 
 /** Up to this size bytes are compared; above it a file of the same size and time counts as the same. */
 const comparedBytes = 1024 * 1024;
@@ -92,7 +86,7 @@ export class SshFiles {
   }
 
   /** Looks at what is there, then sends what differs: small batches through a shell of ours, large ones by rsync. */
-  async put(batch: readonly FileToPut[], at: (to: string) => string): Promise<PutReport> {
+  async put(batch: readonly FileToPut[], at: (to: string) => string, onProgress: OnProgress): Promise<PutReport> {
     const failed: Failed[] = [];
     const wanted = lastOfEach(await expand(batch, at, failed));
     const had = await this.#lookAt(wanted);
@@ -114,7 +108,7 @@ export class SshFiles {
     // Folders first, for what is in them; their modes last, since they may forbid writing.
     const folders = operations.filter((o) => o.wanted.kind === 'folder');
     failed.push(...await this.#place(folders));
-    const lost = await this.#send(toSend.filter((file) => !failed.some((f) => f.to === file.to)));
+    const lost = await this.#send(toSend.filter((file) => !failed.some((f) => f.to === file.to)), onProgress);
     failed.push(...lost);
     const rest = operations.filter((o) => o.wanted.kind !== 'folder');
     const refused = await this.#place(rest);
@@ -138,12 +132,12 @@ export class SshFiles {
   }
 
   /** By rsync what is large; what rsync did not bring (there is none, or it stumbled over what a login prints) through a shell of ours. */
-  async #send(files: readonly File[]): Promise<Failed[]> {
+  async #send(files: readonly File[], onProgress: OnProgress): Promise<Failed[]> {
     const total = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-    if (total <= (this.#options.rsyncAboveBytes ?? rsyncAboveBytes) || !(await this.#hasRsync())) return this.#stream(files);
-    const { left, reason } = await this.#rsync(files, total);
+    if (total <= (this.#options.rsyncAboveBytes ?? rsyncAboveBytes) || !(await this.#hasRsync())) return this.#stream(files, onProgress);
+    const { left, reason } = await this.#rsync(files, total, onProgress);
     const [hopeless, others] = [left.filter((file) => reason !== undefined && file.sizeBytes > streamedBytes), left.filter((file) => reason === undefined || file.sizeBytes <= streamedBytes)];
-    return [...hopeless.map(({ to }) => ({ to, reason: reason! })), ...(await this.#stream(others))];
+    return [...hopeless.map(({ to }) => ({ to, reason: reason! })), ...(await this.#stream(others, onProgress))];
   }
 
   async #hasRsync(): Promise<boolean> {
@@ -153,14 +147,13 @@ export class SshFiles {
   }
 
   /** What did not arrive, and why as far as rsync tells. A lost connection is made anew, and what arrived in part goes on. */
-  async #rsync(files: readonly File[], totalBytes: number): Promise<{ readonly left: readonly File[]; readonly reason?: string }> {
+  async #rsync(files: readonly File[], totalBytes: number, onProgress: OnProgress): Promise<{ readonly left: readonly File[]; readonly reason?: string }> {
     const ssh = ['ssh', ...sshArguments(this.#options), '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=yes', '-o', 'ControlMaster=no', '-o', 'ServerAliveInterval=5', '-o', 'ServerAliveCountMax=3', '-T', '-x', '-a'];
-    const onProgress = this.#options.onProgress && ((sentBytes: number): void => this.#options.onProgress!({ host: this.#far.name, sentBytes, totalBytes }));
     const above = await this.#place(files.map((file) => ({ wanted: file, words: ['above', file.path] })));
     let left = files.filter((file) => !above.some((f) => f.to === file.to));
     for (let tries = 0; ; tries++) {
       if (left.length === 0) break;
-      const end = await rsync(left, { ssh, destination: this.#options.destination, ...(onProgress ? { onProgress } : {}) });
+      const end = await rsync(left, { ssh, destination: this.#options.destination, ...(onProgress ? { onProgress: (sentBytes) => onProgress({ sentBytes, totalBytes }) } : {}) });
       if (end.exitCode === 'missing') {
         this.#isRsyncThere = false;
         break;
@@ -183,7 +176,7 @@ export class SshFiles {
   }
 
   /** Sends files one behind the other through the standard input of one shell. One that cannot be read ends the stream; the others go in another. */
-  async #stream(files: readonly File[]): Promise<Failed[]> {
+  async #stream(files: readonly File[], onProgress: OnProgress): Promise<Failed[]> {
     const failed: Failed[] = [];
     const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
     let doneBytes = 0;
@@ -194,7 +187,7 @@ export class SshFiles {
       const words = some.flatMap((file) => ['file', String(file.sizeBytes), octal(file.mode), String(file.seconds ?? '-'), file.path]);
       let unreadable: { readonly file: File; readonly reason: string } | undefined;
       const answers = await this.#exchange(`(tutti_place ${words.map(quote).join(' ')})`, (to, stop) => {
-        void feed(to, some, (sentBytes) => this.#options.onProgress?.({ host: this.#far.name, sentBytes: doneBytes + sentBytes, totalBytes })).catch((failure: { file: File; reason: string }) => {
+        void feed(to, some, (sentBytes) => onProgress?.({ sentBytes: doneBytes + sentBytes, totalBytes })).catch((failure: { file: File; reason: string }) => {
           unreadable = failure;
           stop();
         });

@@ -1,11 +1,11 @@
 import { isAbsolute, join, normalize } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { codeOf, errnoIn, inWords } from './errno.ts';
-import { HostError, type Command, type CommandResult, type FileToPut, type Host, type HostErrorCode, type PutReport, type RunOptions, type Script, type ScriptStatus } from './host.ts';
+import { HostError, type Command, type CommandResult, type FileToPut, type Host, type HostErrorCode, type PutOptions, type PutReport, type RunOptions, type Script, type ScriptStatus } from './host.ts';
 import { argvOf, quoteOnOneLine as quote, shown } from './quote.ts';
 import { sshNetwork, type SshAlgorithms, type SshNetwork } from './ssh-connection.ts';
 import type { SshTarget } from './ssh-config.ts';
-import { SshFiles, type PutProgress } from './ssh-files.ts';
+import { SshFiles } from './ssh-files.ts';
 import { ShellPool, type Lease, type LeaseKind } from './ssh-pool.ts';
 import { SshScripts } from './ssh-scripts.ts';
 import { ChannelLost } from './ssh-shell.ts';
@@ -30,8 +30,6 @@ export interface SshHostOptions extends SshTarget {
   readonly patienceMs?: number;
   /** Batches of more bytes than this go by rsync where both sides have it. Default: 1 MiB. */
   readonly rsyncAboveBytes?: number;
-  /** Told as bytes of a batch are sent. */
-  readonly onProgress?: (progress: PutProgress) => void;
 }
 
 /** Between TERM and KILL for a command that is ended early. */
@@ -126,8 +124,8 @@ class SshHost implements Host, FarSide {
     }
   }
 
-  async put(batch: readonly FileToPut[]): Promise<PutReport> {
-    return this.#files.put(batch, (to) => this.#inside(to));
+  async put(batch: readonly FileToPut[], { onProgress }: PutOptions = {}): Promise<PutReport> {
+    return this.#files.put(batch, (to) => this.#inside(to), onProgress);
   }
 
   async get(path: string): Promise<string> {

@@ -1,10 +1,18 @@
-import { HostError, type FileToPut, type Host, type HostErrorCode, type PutReport } from './host.ts';
+import { HostError, type FileToPut, type Host, type HostErrorCode, type PutProgress, type PutReport } from './host.ts';
 
 export interface TransferOptions {
   /** How long the first file of a batch waits for company. Default: 10 ms. */
   readonly windowMs?: number;
   /** How many hosts are sent to at once. Default: 8. */
   readonly limit?: number;
+  readonly onProgress?: (progress: TransferProgress) => void;
+}
+
+/** How far the batch is that is sent to a host now. */
+export interface TransferProgress extends PutProgress {
+  readonly host: string;
+  /** Nothing more of it is sent: it has arrived, or failed. */
+  readonly isOver: boolean;
 }
 
 /** The central queue of an assembly: what several components want on one host within one window travels in one batch. */
@@ -22,15 +30,17 @@ interface Order {
  * One queue for all hosts. Batches for one host go one after the other, so that of two files for one path the later wins; hosts go in parallel.
  * @example const queue = transfers(); await queue.send(host, [{ to: 'etc/app.conf', text: 'port = 80\n' }])
  */
-export function transfers({ windowMs = 10, limit = 8 }: TransferOptions = {}): Transfers {
+export function transfers({ windowMs = 10, limit = 8, onProgress }: TransferOptions = {}): Transfers {
   const open = new Map<Host, Order[]>();
   const sending = new Map<Host, Promise<void>>();
   const slots = semaphore(limit);
 
   const put = async (host: Host, orders: readonly Order[]): Promise<void> => {
     const release = await slots();
+    let last: PutProgress | undefined;
+    const tell = (progress: PutProgress): void => onProgress?.({ host: host.name, ...(last = progress), isOver: false });
     try {
-      const report = await host.put(oneBatch(orders.map((order) => order.files)));
+      const report = await host.put(oneBatch(orders.map((order) => order.files)), onProgress ? { onProgress: tell } : {});
       for (const { files, done } of orders) {
         const failure = failureFor(files, report, host.name);
         if (failure) done.reject(failure);
@@ -39,6 +49,7 @@ export function transfers({ windowMs = 10, limit = 8 }: TransferOptions = {}): T
     } catch (failure) {
       for (const order of orders) order.done.reject(failure);
     } finally {
+      if (last) onProgress?.({ host: host.name, ...last, isOver: true });
       release();
     }
   };

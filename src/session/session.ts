@@ -14,6 +14,7 @@ import { failureOf } from '../orchestrapi/failure.ts';
 import { bind, openHosts, recordBinding, type FlavourChoice } from '../orchestrapi/flavours/index.ts';
 import type { Host } from '../orchestrapi/host.ts';
 import { openJournal } from '../orchestrapi/journal-file.ts';
+import type { TransferProgress } from '../orchestrapi/transfers.ts';
 import { StepCleaner } from '../orchestrapi/orchestrapi.ts';
 import { journalPath, logPath } from './folder.ts';
 import { firstRecord, stateOf } from './recorded.ts';
@@ -32,6 +33,7 @@ export interface SessionOptions {
   readonly clock?: Clock;
   readonly onHappenings?: (happenings: readonly TimedHappening[]) => void;
   readonly onWarning?: (action: ActionRef, text: string) => void;
+  readonly onTransfer?: (progress: TransferProgress) => void;
   /** From the end of one round of probes to the next; default 10,000. */
   readonly probeEveryMs?: number;
 }
@@ -85,7 +87,7 @@ export class Session {
         log(action, `warning: ${text}`);
         options.onWarning?.(action, secrets.redact(text));
       };
-      const stage: PerformOptions = { state, clock, failureOf, log, warn, secrets, orchestrapi: orchestrapiOf(hosts, assembly, vault) };
+      const stage: PerformOptions = { state, clock, failureOf, log, warn, secrets, orchestrapi: orchestrapiOf(hosts, assembly, vault, options.onTransfer) };
       const perform = performer(stage);
       const engine = new Engine({
         state, journal, clock, begun,

@@ -5,7 +5,7 @@ import { error, TuttiError } from '../diagnostic.ts';
 import type { Host } from '../orchestrapi/host.ts';
 import { createOrchestrapi } from '../orchestrapi/orchestrapi.ts';
 import { guarded, type SecretSource, Vault } from '../orchestrapi/secrets.ts';
-import { transfers } from '../orchestrapi/transfers.ts';
+import { transfers, type TransferProgress } from '../orchestrapi/transfers.ts';
 import type { AssemblyState } from '../assembly/state.ts';
 
 /** The real clock. */
@@ -18,8 +18,8 @@ export const realClock: Clock = {
 };
 
 /** The door of actions and probes to their hosts; what several of them send at once travels together. */
-export function orchestrapiOf(hosts: ReadonlyMap<string, Host>, { folder }: Pick<Assembly, 'folder'>, vault: Vault): PerformOptions['orchestrapi'] {
-  const queue = transfers();
+export function orchestrapiOf(hosts: ReadonlyMap<string, Host>, { folder }: Pick<Assembly, 'folder'>, vault: Vault, onTransfer?: (progress: TransferProgress) => void): PerformOptions['orchestrapi'] {
+  const queue = transfers(onTransfer ? { onProgress: onTransfer } : {});
   return ({ spec, id, ...options }) => guarded(createOrchestrapi({ ...options, host: hostOf(hosts, spec), hosts, component: spec.name, action: id, transfers: queue, folder }), vault);
 }
 

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { LiveModel } from './live-model.ts';
+import { sentOf } from './sending.ts';
 import { columnsOf, count, fit, oneLine } from './text.ts';
 import { duration } from './time.ts';
 import { alike, sentenceOf } from './waits.ts';
@@ -29,7 +30,7 @@ interface Section {
  */
 export function frame(model: LiveModel, columns: number, rows: number, { color = false }: { readonly color?: boolean } = {}): string[] {
   const header = headerOf(model, columns);
-  const sections = [failedSection(model), runningSection(model), waitSection(model, columns), warningSection(model)].filter(({ count }) => count > 0);
+  const sections = [failedSection(model), runningSection(model), sendingSection(model), waitSection(model, columns), warningSection(model)].filter(({ count }) => count > 0);
   // One empty line before each section, when there is room for that at all.
   const airy = rows >= header.length + 4 * sections.length;
   const room = rows - header.length - (airy ? sections.length : 0);
@@ -108,6 +109,13 @@ function failedSection({ failed }: LiveModel): Section {
         [[`    ${oneLine(detail) || failure.reason}`, 'dim']],
       ];
     },
+  };
+}
+
+function sendingSection({ sending }: LiveModel): Section {
+  return {
+    heading: [['Sending', 'bold'], [` ${sending.length}`]], count: sending.length, height: 1,
+    item: (i) => [[[`  ${oneLine(sending[i]!.host)}  ${sentOf(sending[i]!)}`]]],
   };
 }
 

@@ -1,6 +1,7 @@
 import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Failure } from '../assembly/model.ts';
 import { describe } from '../assembly/waits.ts';
+import { sentOf, type Sending } from './sending.ts';
 import { count, listSome, oneLine, padEnd, safeLines } from './text.ts';
 import { duration, since } from './time.ts';
 
@@ -77,8 +78,17 @@ export function lineTeller(options: LineOptions): (timed: TimedHappening) => str
     const line = told(timed);
     if (!line) return [];
     const [verb, text, more = []] = line;
-    return [`${since(options.startMs, timed.atMs).padStart(11)}  ${padEnd(verb, 9)}  ${oneLine(text)}`, ...more];
+    return [eventLine(options.startMs, timed.atMs, verb, text), ...more];
   };
+}
+
+/** How far a batch of files is, as a line. */
+export function sendingLine(sending: Sending, startMs: number, atMs: number): string {
+  return eventLine(startMs, atMs, sending.isOver ? 'sent' : 'sending', `${sentOf(sending)} to ${sending.host}`);
+}
+
+function eventLine(startMs: number, atMs: number, verb: string, text: string): string {
+  return `${since(startMs, atMs).padStart(11)}  ${padEnd(verb, 9)}  ${oneLine(text)}`;
 }
 
 /** A happening as one line of JSON: its instant and its fields. */

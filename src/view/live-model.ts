@@ -3,6 +3,7 @@ import type { ActionRef, Failure, ProgramOutcome } from '../assembly/model.ts';
 import type { Wait } from '../assembly/waits.ts';
 import type { AssemblyState } from '../assembly/state.ts';
 import type { Outlook } from './forecast.ts';
+import type { Sending } from './sending.ts';
 import { oneLine } from './text.ts';
 
 /** An action at work, or to be tried again at `againMs`. */
@@ -36,6 +37,8 @@ export interface LiveModel {
   readonly remainingMs?: number;
   /** Oldest first. */
   readonly running: readonly Running[];
+  /** Large batches of files under way, by host. */
+  readonly sending: readonly Sending[];
   readonly waits: readonly Wait[];
   /** Last ones last. */
   readonly failed: readonly Failed[];
@@ -55,6 +58,7 @@ export class LiveState {
   readonly #options: LiveOptions;
   readonly #running = new Map<string, Running>();
   readonly #failed = new Map<string, Failed>();
+  readonly #sending = new Map<string, Sending>();
   readonly #warnings: string[] = [];
   #program: string | undefined;
   #outcome: ProgramOutcome | undefined;
@@ -142,6 +146,12 @@ export class LiveState {
     }
   }
 
+  /** Shows how far a batch is, until it is there. */
+  sends(progress: Sending): void {
+    if (progress.isOver) this.#sending.delete(progress.host);
+    else this.#sending.set(progress.host, progress);
+  }
+
   /** Shows a line among the last warnings. */
   warn(text: string): void {
     this.#warnings.push(oneLine(text));
@@ -157,6 +167,7 @@ export class LiveState {
       startMs: this.#options.startMs,
       done: this.#done,
       running: this.running,
+      sending: [...this.#sending.values()],
       failed: [...this.#failed.values()],
       warnings: [...this.#warnings],
       ...(this.#program === undefined ? {} : { program: this.#program }),

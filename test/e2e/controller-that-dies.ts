@@ -83,7 +83,7 @@ function mortalBy(inner: Host): Host {
     name: inner.name, address: inner.address, workFolder: inner.workFolder,
     start: (script) => act(`start ${script.id}`, () => inner.start(script)),
     kill: (id, options) => act(`kill ${id}`, () => inner.kill(id, options)),
-    put: (files) => act(`put ${files.map(({ to }) => to).join(' ')}`, () => inner.put(files)),
+    put: (files, options) => act(`put ${files.map(({ to }) => to).join(' ')}`, () => inner.put(files, options)),
     run: (command, options) => inner.run(command, options),
     get: (path) => inner.get(path),
     fetch: (path, to) => inner.fetch(path, to),

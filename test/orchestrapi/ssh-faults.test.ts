@@ -4,7 +4,7 @@ import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Host } from '../../src/orchestrapi/host.ts';
+import type { Host, PutProgress } from '../../src/orchestrapi/host.ts';
 import { sshNetwork } from '../../src/orchestrapi/ssh-connection.ts';
 import { sshHost, type SshHostOptions } from '../../src/orchestrapi/ssh.ts';
 import { onTestBed, type TestBed } from '../testbed/testbed.ts';
@@ -287,8 +287,8 @@ onTestBed('ssh, as it fails and as it is reached', 4, (bed) => {
 
     test('a question and a batch of small files outlive a lost connection', async () => {
       const host = reach();
-      const before = host.run('echo asked; test -e go || sleep 1000', { isQuestion: true });
-      await until('it is asked', async () => (await bed().inside('h1', 'pgrep -fc "^sleep 1000" || true')).trim() === '1');
+      const before = host.run('echo asked; test -e go || sleep 4321', { isQuestion: true });
+      await until('it is asked', async () => (await bed().inside('h1', 'pgrep -fc "^sleep 4321" || true')).trim() === '1');
       await host.put([{ to: 'go', text: '' }]);
       await killLogins(bed(), 'h1');
       expect(await before).toMatchObject({ exitCode: 0, stdout: 'asked\n' });
@@ -307,13 +307,14 @@ onTestBed('ssh, as it fails and as it is reached', 4, (bed) => {
       const folder = await newFolder();
       await writeFile(join(folder, 'big'), Buffer.alloc(300_000_000, 'z'));
       let sent = 0;
-      const host = reach({ name: 'h3', destination: 'h3', onProgress: ({ sentBytes, totalBytes }) => {
+      const host = reach({ name: 'h3', destination: 'h3' });
+      const onProgress = ({ sentBytes, totalBytes }: PutProgress): void => {
         expect(totalBytes).toBe(300_000_000);
         sent = sentBytes;
-      } });
+      };
       const temporary = `${host.workFolder}/.big.*`;
       const cut = bed().inside('h3', `until [ "$(stat -c %s ${temporary} 2>/dev/null || echo 0)" -gt 30000000 ]; do sleep 0.01; done; pkill -x rsync`);
-      expect(await host.put([{ to: 'big', from: join(folder, 'big') }])).toMatchObject({ sent: 1, failed: [] });
+      expect(await host.put([{ to: 'big', from: join(folder, 'big') }], { onProgress })).toMatchObject({ sent: 1, failed: [] });
       await cut;
       expect(sent).toBe(300_000_000);
       expect((await host.run('wc -c <big; ls -A')).stdout).toBe('300000000\nbig\n');

@@ -15,6 +15,7 @@ function sized(running: number, waits: number, failed: number, warnings: number)
   const names = (prefix: string, n: number) => Array.from({ length: n }, (_, i) => `${prefix}${i}`);
   return {
     assembly: 'large', program: 'deploy', startMs: 0, nowMs: 60_000, done: 400, total: 1000, remainingMs: 90_000,
+    sending: [],
     running: names('r', running).map((name, i) => ({ action: action(name), sinceMs: i, host: 'head' })),
     waits: names('w', waits).map(wait),
     failed: names('f', failed).map((name) => ({ action: action(name), failure, log: `logs/${name}` })),
@@ -39,6 +40,7 @@ describe('frame', () => {
     const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ unit: 'grapheme', maxLength: 200 }), fc.constantFrom('組み合わせ', '👩‍👩‍👧‍👦🇫🇷', 'a\u001b[2Jb\nc', '\u0301\u0301', 'x'.repeat(10_000)));
     const model = fc.record({
       assembly: text, program: text, startMs: fc.constant(0), nowMs: fc.nat(1e9), done: fc.nat(2000), remainingMs: fc.nat(1e9),
+      sending: fc.array(fc.record({ host: text, sentBytes: fc.nat(), totalBytes: fc.nat(), isOver: fc.constant(false) }), { maxLength: 20 }),
       running: fc.array(fc.record({ action: text.map(action), sinceMs: fc.nat(1e9), host: text, againMs: fc.nat(1e9) }), { maxLength: 30 }),
       waits: fc.array(text.map(wait), { maxLength: 30 }),
       failed: fc.array(text.map((name) => ({ action: action(name), failure: { ...failure, message: name, host: name }, log: name })), { maxLength: 10 }),
