@@ -24,6 +24,7 @@ test.each<[string, string, Record<string, object>]>([
 
 test.each<[string, string, string[]]>([
   ['roles that are left out', 'head: n1', ['no machine is given for worker[1], worker[2]']],
+  ['a role by another name', 'head: n1\nworkers: [a, b]\nother: c', ['no machine is given for worker[1], worker[2]; "workers" is no role of this assembly, did you mean "worker"?; "other" is no role of this assembly']],
   ['too few machines', 'machines: [a, b]\nhead: 1\nworker: 2', ['worker: wants 2 of "machines", which has 1 left']],
   ['a role of one on two', 'head: [a, b]\nworker: [c, d]', ['head: is one host, and 2 machines are given']],
   ['what is no machine', 'head: "-oProxyCommand=x"\nworker: [true, {user: x, adress: y}]', [
@@ -52,7 +53,7 @@ onTestBed('flavours', 3, (bed) => {
     expect([...hosts.keys()]).toEqual(roles);
     for (const [i, host] of [...hosts.values()].entries()) {
       expect(host.address).toBe(bed().address(`h${i + 1}`));
-      expect((await host.run('hostname; pwd')).stdout).toBe(`h${i + 1}\n/var/tmp/flavours/${roles[i]!.replace(/\[(\d)\]/, '.$1')}\n`);
+      expect((await host.run('hostname; pwd')).stdout).toBe(`h${i + 1}\n/var/tmp/flavours.${roles[i]!.replace(/\[(\d)\]/, '.$1')}\n`);
     }
     await Promise.all([...hosts.values()].map((host) => host.close()));
     await expect(testbedInventory([...roles, 'more'], bed().folder)).rejects.toThrow('has 3 hosts, and 4 are wanted');

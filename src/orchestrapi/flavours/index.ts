@@ -47,7 +47,7 @@ export async function bind(roles: readonly string[], { flavour, hosts }: Flavour
     return { flavour: name, machines: Object.fromEntries(inventory) };
   } catch (cause) {
     if (!(cause instanceof InventoryError)) throw cause;
-    throw new TuttiError(cause.problems.map((problem) => error('HOSTS_INVALID', 'The hosts file does not fit', `${problem.charAt(0).toUpperCase()}${problem.slice(1)}.`, { file: hosts })), exitCodes.invalid, cause);
+    throw new TuttiError(cause.problems.map((problem) => error('HOSTS_INVALID', 'The hosts file does not fit', `${problem.charAt(0).toUpperCase()}${problem.slice(1)}${/[.?]$/.test(problem) ? '' : '.'}`, { file: hosts })), exitCodes.invalid, cause);
   }
 }
 

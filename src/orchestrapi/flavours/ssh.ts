@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
+import { didYouMean } from '../../diagnostic.ts';
 import type { Host } from '../host.ts';
 import { sshNetwork, type SshNetwork } from '../ssh-connection.ts';
 import type { SshTarget } from '../ssh-config.ts';
@@ -69,7 +70,12 @@ export function readInventory(text: string, names: readonly string[], folder: st
     list.forEach((machine, i) => { if (machine) given.set(isOne ? role : `${role}[${i + 1}]`, machine); });
   }
   const missing = names.filter((name) => !given.has(name));
-  if (missing.length > 0 && problems.length === 0) problems.push(`no machine is given for ${missing.join(', ')}`);
+  if (missing.length > 0 && problems.length === 0) {
+    // A file may serve several assemblies: a role that this one does not know matters when one that it knows is missing.
+    const known = [...new Set(names.map((name) => name.replace(/\[\d+\]$/, '')))];
+    const unknown = Object.keys(roles).filter((role) => !known.includes(role)).map((role) => `; "${role}" is no role of this assembly${didYouMean(role, known).replace(' Did', ', did')}`);
+    problems.push(`no machine is given for ${missing.join(', ')}${unknown.join('')}`);
+  }
   if (problems.length > 0) throw new InventoryError(problems);
   return new Map(names.map((name) => [name, given.get(name)!]));
 }
