@@ -81,6 +81,8 @@ export async function playOnHosts(wanted: Workload, sshConfig: string | undefine
     const push: Instruction[] = components.map(({ name }) => ({ kind: 'pushBehaviour', component: name, behaviour: 'go' }));
     const program: Program = { name: wanted, instructions: [...push, { kind: 'waitAll' }] };
     await Promise.all([...machines.values()].map((host) => host.run(['true'])));
+    // What goes by rsync has a connection of its own.
+    if (wanted.startsWith('W3')) await Promise.all([...machines.values()].map((host) => host.put([{ to: 'warm', text: 'x'.repeat(1_100_000) }])));
     const measured = async (round: string): Promise<HostsLine> => {
       const session = await Session.open({ assembly, stateFolder: join(folder, round), hosts: machines });
       sessions.push(session);

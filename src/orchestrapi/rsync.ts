@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { copyFile, constants, chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { semaphore } from './semaphore.ts';
 
 /** A file of a batch that rsync is to send. */
 export interface RsyncFile {
@@ -24,6 +25,9 @@ export interface RsyncEnd {
 export const partialFolder = '.tutti-partial';
 /** A transfer in which nothing moves for so long has failed. */
 const stallSeconds = 30;
+
+/** Each keeps a processor busy with enciphering: more of them at once only take each other's time and memory. */
+const turn = semaphore(Math.max(4, Math.min(16, 2 * availableParallelism())));
 
 /** What rsync is given: a constant, but for `-e` and the destination, which a person configured, and the names of folders that we made. File names go on its standard input. */
 export function rsyncArguments({ ssh, destination, folder }: { readonly ssh: readonly string[]; readonly destination: string; readonly folder: string }): string[] {
@@ -53,12 +57,17 @@ export function filesFrom(files: readonly Pick<RsyncFile, 'path'>[]): string {
  * were sent in part go on where they stopped. What failed is to be looked for on the host: of rsync's words only the gist can be relied on.
  */
 export async function rsync(files: readonly RsyncFile[], { ssh, destination, onProgress }: { readonly ssh: readonly string[]; readonly destination: string; readonly onProgress?: (sentBytes: number) => void }): Promise<RsyncEnd> {
-  const folder = await mkdtemp(join(tmpdir(), 'tutti-staged-'));
+  const release = await turn();
   try {
-    for (const file of files) await stage(file, join(folder, file.path));
-    return await call(rsyncArguments({ ssh, destination, folder }), filesFrom(files), onProgress);
+    const folder = await mkdtemp(join(tmpdir(), 'tutti-staged-'));
+    try {
+      for (const file of files) await stage(file, join(folder, file.path));
+      return await call(rsyncArguments({ ssh, destination, folder }), filesFrom(files), onProgress);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    release();
   }
 }
 

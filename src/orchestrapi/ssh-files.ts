@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync, type Dirent } from 'node:fs';
 import { readdir, readlink, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { errnoIn, inWords } from './errno.ts';
@@ -9,6 +9,7 @@ import type { FileToPut, PutOptions, PutReport } from './host.ts';
 import { quoteOnOneLine as quote } from './quote.ts';
 import { isLostConnection, isPlainDestination, rsync } from './rsync.ts';
 import { sshArguments } from './ssh-config.ts';
+import { SshMaster } from './ssh-master.ts';
 import { ChannelLost } from './ssh-shell.ts';
 import type { FarSide, SshHostOptions } from './ssh.ts';
 
@@ -48,10 +49,15 @@ export class SshFiles {
   readonly #far: FarSide;
   readonly #options: SshHostOptions;
   #isRsyncThere: boolean | undefined;
+  #master: SshMaster | undefined;
 
   constructor(far: FarSide, options: SshHostOptions) {
     this.#far = far;
     this.#options = options;
+  }
+
+  close(): void {
+    this.#master?.close();
   }
 
   async get(shownPath: string, path: string): Promise<string> {
@@ -148,12 +154,16 @@ export class SshFiles {
 
   /** What did not arrive, and why as far as rsync tells. A lost connection is made anew, and what arrived in part goes on. */
   async #rsync(files: readonly File[], totalBytes: number, onProgress: OnProgress): Promise<{ readonly left: readonly File[]; readonly reason?: string }> {
-    const ssh = ['ssh', ...sshArguments(this.#options), '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=yes', '-o', 'ControlMaster=no', '-o', 'ServerAliveInterval=5', '-o', 'ServerAliveCountMax=3', '-T', '-x', '-a'];
-    const above = await this.#place(files.map((file) => ({ wanted: file, words: ['above', file.path] })));
-    let left = files.filter((file) => !above.some((f) => f.to === file.to));
+    this.#master ??= new SshMaster(['ssh', ...sshArguments(this.#options), '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=yes', '-o', 'ServerAliveInterval=5', '-o', 'ServerAliveCountMax=3', '-T', '-x', '-a'], this.#options.destination);
+    // Of the files of one folder one speaks for all.
+    const firsts = new Map(files.map((file) => [dirname(file.path), file]));
+    const noFolder = new Set((await this.#place([...firsts.values()].map((file) => ({ wanted: file, words: ['above', file.path] })))).map(({ to }) => to));
+    const hasFolder = (file: File): boolean => !noFolder.has(firsts.get(dirname(file.path))!.to);
+    let left = files.filter(hasFolder);
     for (let tries = 0; ; tries++) {
       if (left.length === 0) break;
-      const end = await rsync(left, { ssh, destination: this.#options.destination, ...(onProgress ? { onProgress: (sentBytes) => onProgress({ sentBytes, totalBytes }) } : {}) });
+      const some = left;
+      const end = await this.#master.through((ssh) => rsync(some, { ssh, destination: this.#options.destination, ...(onProgress ? { onProgress: (sentBytes) => onProgress({ sentBytes, totalBytes }) } : {}) }));
       if (end.exitCode === 'missing') {
         this.#isRsyncThere = false;
         break;
@@ -164,15 +174,18 @@ export class SshFiles {
       }
       const had = await this.#lookAt(left);
       left = left.filter((file, i) => !(had[i]!.isSame && had[i]!.mode === file.mode));
-      if (isLostConnection(end) && tries < rsyncTries) continue;
+      if (isLostConnection(end) && tries < rsyncTries) {
+        this.#master.close();
+        continue;
+      }
       const errno = errnoIn(end.stderr);
       // What arrived in part would go on to take the room that others need.
       await this.#place(left.map((file) => ({ wanted: file, words: ['whole', file.path] })));
       if (errno.code === undefined) errno.message = `rsync: ${end.stderr.trim().split('\n')[0] ?? ''}`;
-      return { left: [...left, ...files.filter((file) => above.some((f) => f.to === file.to))], reason: inWords(errno) };
+      return { left: [...left, ...files.filter((file) => !hasFolder(file))], reason: inWords(errno) };
     }
     await this.#place(files.filter((file) => file.seconds !== undefined && !left.includes(file)).map((file) => ({ wanted: file, words: ['time', String(file.seconds), file.path] })));
-    return { left: [...left, ...files.filter((file) => above.some((f) => f.to === file.to))] };
+    return { left: [...left, ...files.filter((file) => !hasFolder(file))] };
   }
 
   /** Sends files one behind the other through the standard input of one shell. One that cannot be read ends the stream; the others go in another. */

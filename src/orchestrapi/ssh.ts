@@ -166,6 +166,7 @@ class SshHost implements Host, FarSide {
 
   async close(): Promise<void> {
     this.#scripts.close();
+    this.#files.close();
     this.#pool.close();
   }
 

@@ -1,9 +1,10 @@
+import { semaphore } from './semaphore.ts';
 import { HostError, type FileToPut, type Host, type HostErrorCode, type PutProgress, type PutReport } from './host.ts';
 
 export interface TransferOptions {
   /** How long the first file of a batch waits for company. Default: 10 ms. */
   readonly windowMs?: number;
-  /** How many hosts are sent to at once. Default: 8. */
+  /** How many hosts are sent to at once. Default: 32; of large batches, which go by rsync, fewer are under way. */
   readonly limit?: number;
   readonly onProgress?: (progress: TransferProgress) => void;
 }
@@ -30,7 +31,7 @@ interface Order {
  * One queue for all hosts. Batches for one host go one after the other, so that of two files for one path the later wins; hosts go in parallel.
  * @example const queue = transfers(); await queue.send(host, [{ to: 'etc/app.conf', text: 'port = 80\n' }])
  */
-export function transfers({ windowMs = 10, limit = 8, onProgress }: TransferOptions = {}): Transfers {
+export function transfers({ windowMs = 10, limit = 32, onProgress }: TransferOptions = {}): Transfers {
   const open = new Map<Host, Order[]>();
   const sending = new Map<Host, Promise<void>>();
   const slots = semaphore(limit);
@@ -99,20 +100,4 @@ export function failureFor(files: readonly FileToPut[], { failed }: Pick<PutRepo
 function kindOf(failed: PutReport['failed']): HostErrorCode {
   if (failed.some((f) => f.reason.includes('no space'))) return 'NO_SPACE';
   return failed.some((f) => f.reason.includes('read-only')) ? 'READ_ONLY' : 'REFUSED';
-}
-
-/** At most `limit` holders at once; gives the function that lets the next one in. */
-function semaphore(limit: number): () => Promise<() => void> {
-  let free = limit;
-  const waiting: (() => void)[] = [];
-  const release = () => {
-    const next = waiting.shift();
-    if (next) next();
-    else free++;
-  };
-  return async () => {
-    if (free > 0) free--;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    return release;
-  };
 }

@@ -303,6 +303,20 @@ onTestBed('ssh, as it fails and as it is reached', 4, (bed) => {
       expect((await host.run('cat many/* | wc -c')).stdout).toBe(`${files.reduce((sum, { text }) => sum + text.length, 0)}\n`);
     });
 
+    test('large files share a connection, which is made anew when it is lost, and ends with the host', async () => {
+      const logins = async (): Promise<number> => Number((await bed().inside('h1', 'pgrep -fc "^sshd: root@" || true')).trim());
+      await until('those of other tests have ended', async () => (await logins()) === 0);
+      const host = reach();
+      const large = (name: string) => host.put([{ to: name, text: name.repeat(2_000_000) }]);
+      for (const name of ['a', 'b', 'c']) expect(await large(name)).toMatchObject({ sent: 1, failed: [] });
+      expect(await logins()).toBe(2);
+      await killLogins(bed(), 'h1');
+      expect(await large('d')).toMatchObject({ sent: 1, failed: [] });
+      expect((await host.run('cat a b c d | tr -s abcd; ls -A')).stdout).toBe('abcda\nb\nc\nd\n');
+      await host.close();
+      await until('both have ended', async () => (await logins()) === 0);
+    });
+
     test('a transfer that is cut goes on where it was', async () => {
       const folder = await newFolder();
       await writeFile(join(folder, 'big'), Buffer.alloc(300_000_000, 'z'));
