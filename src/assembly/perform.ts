@@ -171,7 +171,7 @@ class Context implements Omit<ActionContext, keyof Orchestrapi> {
     return (port: string, value: Value): void => {
       const { net } = this.#scene.member;
       if (net.ports.get(port)?.kind !== 'data-provide') throw new TypeError(`"${net.type.name}" has no data-provide port "${port}"`);
-      const secret = this.#options.secrets?.nameIn(typeof value === 'string' ? value : JSON.stringify(value));
+      const secret = this.#options.secrets?.nameIn(textsIn(value).join('\0'));
       if (secret !== undefined) throw new TypeError(`"${port}" would put the secret "${secret}" into the journal: give both components the same source instead`);
       this.writes = { ...this.writes, [port]: value };
     };
@@ -203,6 +203,12 @@ function failureOf({ failureOf: known, secrets }: PerformOptions, thrown: unknow
   const failure = known(thrown) ?? { reason: 'error', message: thrown instanceof Error ? thrown.message : String(thrown) };
   if (!secrets) return failure;
   return { ...failure, message: secrets.redact(failure.message), ...(failure.output === undefined ? {} : { output: secrets.redact(failure.output) }) };
+}
+
+/** All texts in a value, keys among them. */
+function textsIn(value: Value): string[] {
+  if (typeof value !== 'object' || value === null) return [String(value)];
+  return Array.isArray(value) ? value.flatMap(textsIn) : Object.entries(value).flatMap(([key, inner]) => [key, ...textsIn(inner)]);
 }
 
 /** What `with:` says, and the declared defaults for the rest. A secret is a text that stands for it. */

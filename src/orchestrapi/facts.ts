@@ -11,17 +11,20 @@ for disk in /sys/block/*; do
   read -r sectors <"$disk/size" && [ "$sectors" -gt 0 ] && read -r rotational <"$disk/queue/rotational" && echo "disk $name $sectors $rotational"
   for part in "$disk" "$disk/$name"*; do [ -e "$part/size" ] && echo "part $name ${'$'}{part##*/}"; done
 done
-while read -r device folder rest; do case $device in /dev/*) echo "mount ${'$'}{device#/dev/} $folder" ;; esac; done </proc/self/mounts
+while read -r device folder rest; do
+  case $device in /dev/mapper/*) device=$(readlink -f "$device") ;; esac
+  case $device in /dev/*) echo "mount ${'$'}{device#/dev/} $folder" ;; esac
+done </proc/self/mounts
 true
 `;
 
 const asked = new WeakMap<Host, Promise<HostFacts>>();
 
 /** Asks a host what it is, once in the life of this process. @throws HostError */
-export function factsOf(host: Host, signal?: AbortSignal): Promise<HostFacts> {
+export function factsOf(host: Host): Promise<HostFacts> {
   const known = asked.get(host);
   if (known) return known;
-  const facts = host.run(question, { isQuestion: true, ...(signal ? { signal } : {}) }).then(({ stdout }) => readFacts(stdout, host));
+  const facts = host.run(question, { isQuestion: true }).then(({ stdout }) => readFacts(stdout, host));
   asked.set(host, facts);
   facts.catch(() => asked.delete(host));
   return facts;

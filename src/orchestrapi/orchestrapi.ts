@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { cancellable } from './abort.ts';
+import { cancellable, whenAborted } from './abort.ts';
 import { daemons } from './daemons.ts';
 import { factsOf } from './facts.ts';
 import { HostError, NotReadyError, type FileToPut, type Host, type Orchestrapi } from './host.ts';
@@ -114,7 +114,13 @@ export function createOrchestrapi(options: OrchestrapiOptions): Orchestrapi {
       await orchestrapi.flushTransfers();
     },
     readFile: async (file) => host.get(inPath(file)),
-    facts: async (on) => factsOf(hostNamed(on), signal),
+    async facts(on) {
+      // Others may wait for the same answer: who no longer does goes alone.
+      const abort = whenAborted(signal);
+      const facts = await Promise.race([factsOf(hostNamed(on)), abort.promise]).finally(abort.close);
+      stopIfAborted();
+      return facts!;
+    },
   };
   return orchestrapi;
 }

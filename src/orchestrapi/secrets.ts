@@ -5,14 +5,15 @@ import { resolve } from 'node:path';
 import { inWords } from './errno.ts';
 import type { Command, Orchestrapi, StepOptions } from './host.ts';
 import { argvOf } from './quote.ts';
+import { keptBytes } from './script.ts';
 
 /** Where a secret comes from: a file of the controller (relative to the assembly's folder), a variable of its environment, or what a command prints there. One line end at its end is not part of it. */
 export type SecretSource = { readonly file: string } | { readonly env: string } | { readonly command: Command };
 
 /** Shorter values could not be told from other text in what is put out. */
 const shortest = 4;
-/** Of a value of several lines, each of at least this length is kept out of sight by itself. */
-const shortestLine = 8;
+/** Of a value of several lines, each of at least this length is kept out of sight by itself; a shorter value may be in a command by accident. */
+const telling = 8;
 const commandMs = 30_000;
 
 interface Kept {
@@ -89,22 +90,29 @@ export class Vault {
     return opened;
   }
 
-  /** The text without secrets: `<secret NAME>` in their place. */
+  /** The text without secrets: `<secret NAME>` in their place. Of an output whose beginning was cut off, the end of a secret that it begins with is taken out too. */
   redact(text: string): string {
     let redacted = text;
     for (const { text: hidden, shown } of this.#hidden) if (redacted.includes(hidden)) redacted = redacted.replaceAll(hidden, () => shown);
+    // As many characters as the kept bytes hold at least.
+    if (text.length >= keptBytes / 4) {
+      for (const { text: hidden, shown } of this.#hidden) {
+        const cut = longestEnd(hidden, redacted);
+        if (cut > 0) redacted = shown + redacted.slice(cut);
+      }
+    }
     return redacted;
   }
 
   /** The name of a secret whose seal or value is in a text. */
   nameIn(text: string): string | undefined {
-    return this.#kept.size === 0 ? undefined : [...this.#kept.values()].find(({ seal, value }) => text.includes(seal) || (value !== undefined && text.includes(value)))?.name;
+    return this.#kept.size === 0 ? undefined : [...this.#kept.values()].find(({ seal, value = '' }) => text.includes(seal) || (value.length >= telling && text.includes(value)))?.name;
   }
 
   #hide(): void {
     const texts = [...this.#kept.values()].flatMap(({ name, seal, value = '' }) => {
-      const lines = value.split('\n').filter((line) => line.length >= shortestLine);
-      return [seal, ...(value === '' ? [] : [value]), ...(lines.length > 1 ? lines : [])].map((text) => ({ text, shown: `<secret ${name}>` }));
+      const lines = value.includes('\n') ? value.split('\n').filter((line) => line.length >= telling) : [];
+      return [seal, ...(value === '' ? [] : [value]), ...lines].map((text) => ({ text, shown: `<secret ${name}>` }));
     });
     // Of two of which one is in the other, the longer one first.
     this.#hidden = texts.toSorted((a, b) => b.text.length - a.text.length);
@@ -115,7 +123,7 @@ export class Vault {
     let text: string;
     if ('file' in source) {
       text = await readFile(resolve(this.#folder, source.file), 'utf8').catch((cause: unknown) => refuse(inWords(cause)));
-    } else if ('env' in source) text = process.env[source.env] ?? refuse(`the environment variable ${source.env} is not set`);
+    } else if ('env' in source) text = taken(source.env) ?? refuse(`the environment variable ${source.env} is not set`);
     else text = await this.#printed(source.command).catch((why: Error) => refuse(why.message));
     const value = text.replace(/\r?\n$/, '');
     const from = 'file' in source ? source.file : 'env' in source ? source.env : 'its command';
@@ -135,6 +143,22 @@ export class Vault {
       }).stdin?.end();
     });
   }
+}
+
+const takenFromEnvironment = new Map<string, string>();
+
+/** A variable of the environment, which nothing that is started from now on inherits. */
+function taken(name: string): string | undefined {
+  const value = process.env[name] ?? takenFromEnvironment.get(name);
+  if (value !== undefined) takenFromEnvironment.set(name, value);
+  delete process.env[name];
+  return value;
+}
+
+/** How many characters of the beginning of a text are the end of a value; a few may be so by accident. */
+function longestEnd(value: string, text: string): number {
+  for (let length = Math.min(value.length - 1, text.length); length >= shortest; length--) if (text.startsWith(value.slice(-length))) return length;
+  return 0;
 }
 
 /** The door of an action for which seals become values, in files and in the input of commands; and where they are refused. */

@@ -23,14 +23,15 @@ export function orchestrapiOf(hosts: ReadonlyMap<string, Host>, { folder }: Pick
   return ({ spec, id, ...options }) => guarded(createOrchestrapi({ ...options, host: hostOf(hosts, spec), hosts, component: spec.name, action: id, transfers: queue, folder }), vault);
 }
 
-/** Keeps the secrets of all components that there are: any host may put out those of others. */
-export function vaultOf({ folder }: Pick<Assembly, 'folder'>, { members }: Pick<AssemblyState, 'members'>): { readonly vault: Vault; readonly secrets: Secrets } {
+/** Keeps the secrets of all components that there are and of those of the file: any host may put out those of others. */
+export function vaultOf({ folder, components, types }: Pick<Assembly, 'folder' | 'components' | 'types'>, { members }: Pick<AssemblyState, 'members'>): { readonly vault: Vault; readonly secrets: Secrets } {
   const vault = new Vault(folder);
   const secrets: Secrets = {
     seal: (name, source) => vault.seal(name, source as unknown as SecretSource),
     learn: () => vault.learn(), redact: (text) => vault.redact(text), nameIn: (text) => vault.nameIn(text),
   };
-  for (const { spec, net: { type } } of members.values()) {
+  const there = [...members.values()].map(({ spec, net: { type } }) => ({ spec, type }));
+  for (const { spec, type } of [...there, ...components.map((spec) => ({ spec, type: types.get(spec.type)! }))]) {
     for (const [name, source] of Object.entries(spec.with)) if (type.parameters[name]?.type === 'secret') secrets.seal(`${name} of ${spec.name}`, source);
   }
   return { vault, secrets };

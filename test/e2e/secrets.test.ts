@@ -2,7 +2,10 @@ import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Assembly } from '../../src/assembly/model.ts';
+import { defineComponent } from '../../src/components/define.ts';
+import { Session } from '../../src/session/session.ts';
 import { onTestBed } from '../testbed/testbed.ts';
 
 /*
@@ -11,6 +14,8 @@ import { onTestBed } from '../testbed/testbed.ts';
 
 const bin = join(import.meta.dirname, '../../bin/tutti.js');
 const secret = 'planted-5ecret-$(id)-"quoted"';
+/** What is looked for: JSON writes the quotes of the whole in another way. */
+const needle = 'planted-5ecret';
 
 const assembly = `
 assembly: vaulted
@@ -31,6 +36,42 @@ programs:
   deploy: [{ push: deploy }, { wait: all }]
 `;
 
+test('on hosts that are folders of this machine: from a variable, which no daemon inherits; what an action has read of it cannot become data', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tutti-secrets-'));
+  vi.stubEnv('TUTTI_E2E_SECRET', secret);
+  const types = [defineComponent({
+    name: 'reader', places: ['a', 'b', 'c'], initialPlace: 'a', behaviours: ['go'],
+    transitions: {
+      place: { from: 'a', to: 'b', behaviour: 'go', action: async ({ writeFile, flushTransfers, startScript, parameters }) => {
+        writeFile('conf', `it = ${String(parameters['password'])}`);
+        await flushTransfers();
+        await startScript('sleeper', ['sleep', '1000']);
+      } },
+      tell: { from: 'b', to: 'c', behaviour: 'go', action: async ({ run, write }) => write('told', { in: ['a list', (await run(['cat', 'conf'])).stdout] }) },
+    },
+    ports: { told: { kind: 'data-provide', boundTo: ['c'] } },
+    parameters: { password: { type: 'secret' } },
+  })];
+  const assembly: Assembly = {
+    name: 'local', folder, hosts: ['head'], types: new Map(types.map((type) => [type.name, type])), connections: [], programs: new Map(), where: new Map(),
+    components: [{ name: 'one', type: 'reader', on: 'head', with: { password: { env: 'TUTTI_E2E_SECRET' } } }],
+  };
+  const session = await Session.open({ assembly, stateFolder: join(folder, 'state') });
+  try {
+    const failures: string[] = [];
+    expect(await session.play({ name: 'go', instructions: [{ kind: 'pushBehaviour', component: 'one', behaviour: 'go' }, { kind: 'waitAll' }] })).toBe('failed');
+    for (const { message } of session.state.member('one').failures.values()) failures.push(message);
+    expect(failures).toEqual(['"told" would put the secret "password of one" into the journal: give both components the same source instead']);
+    const daemon = await session.hosts.get('head')!.poll('daemons/one/sleeper');
+    expect(readFileSync(`/proc/${daemon.kind === 'alive' ? daemon.pid : 0}/environ`, 'latin1')).not.toContain(needle);
+    expect(readFileSync(join(folder, 'state/journal.jsonl'), 'utf8')).not.toContain(needle);
+  } finally {
+    await session.hosts.get('head')!.destroy();
+    await session.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
 onTestBed('secrets', 2, (bed) => {
   let folder: string, file: string;
   const outputs: string[] = [];
@@ -43,12 +84,12 @@ onTestBed('secrets', 2, (bed) => {
   /** Where the secret is in what processes show: their arguments and environments, the hosts' among them (they are this machine's). */
   const shownBy = (): string[] => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => ['cmdline', 'environ'].filter((name) => {
     try {
-      return readFileSync(`/proc/${pid}/${name}`, 'latin1').includes(secret);
+      return readFileSync(`/proc/${pid}/${name}`, 'latin1').includes(needle);
     } catch {
       return false;
     }
   }).map((name) => `/proc/${pid}/${name}`));
-  const filesWith = (root: string): string[] => (existsSync(root) ? readdirSync(root, { recursive: true, withFileTypes: true }) : []).filter((entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name), 'latin1').includes(secret)).map((entry) => join(entry.parentPath, entry.name).slice(root.length));
+  const filesWith = (root: string): string[] => (existsSync(root) ? readdirSync(root, { recursive: true, withFileTypes: true }) : []).filter((entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name), 'latin1').includes(needle)).map((entry) => join(entry.parentPath, entry.name).slice(root.length));
   const shown = new Set<string>();
   let watching: NodeJS.Timeout;
 
@@ -85,7 +126,7 @@ onTestBed('secrets', 2, (bed) => {
     expect(await tutti('status', file, '--probe')).toBe(1);
     expect(outputs.at(-1)).toContain('<secret password of one>');
 
-    expect(outputs.filter((output) => output.includes(secret))).toEqual([]);
+    expect(outputs.filter((output) => output.includes(needle))).toEqual([]);
     expect([...shown]).toEqual([]);
     expect(filesWith(join(folder, '.tutti'))).toEqual([]);
     for (const host of ['h1', 'h2']) expect(filesWith(`${bed().folder}/${host}/upper`)).toEqual([expect.stringMatching(/^\/var\/tmp\/tutti-[^/]*\/(one|two)\/db\.conf$/)]);

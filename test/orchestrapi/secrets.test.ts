@@ -59,6 +59,32 @@ describe('a secret', () => {
     expect(inspect(vault, { depth: 9 })).not.toContain('hunter22');
   });
 
+  test('is taken out of an output whose beginning, and with it half of the secret, was cut off', async () => {
+    const folder = await newFolder();
+    await writeFile(join(folder, 'a'), 'hunter22-and-more');
+    const vault = new Vault(folder);
+    vault.seal('a', { file: 'a' });
+    await vault.learn();
+    const rest = 'x'.repeat(1024 * 1024 - 5);
+    expect(vault.redact(`-more${rest}`)).toBe(`<secret a>${rest}`);
+    expect(vault.redact('-more of it')).toBe('-more of it');
+  });
+
+  test('of two lines hides each that tells something', async () => {
+    const folder = await newFolder();
+    await writeFile(join(folder, 'a'), 'the-long-first-line\nshort\n');
+    const vault = new Vault(folder);
+    vault.seal('a', { file: 'a' });
+    await vault.learn();
+    expect(vault.redact('the-long-first-line')).toBe('<secret a>');
+  });
+
+  test('from a variable is inherited by nothing that is started afterwards, and can be had again', async () => {
+    vi.stubEnv('TUTTI_TEST_TAKEN', 'from the environment');
+    for (const vault of [new Vault('/'), new Vault('/')]) expect(await vault.open(vault.seal('it', { env: 'TUTTI_TEST_TAKEN' }))).toBe('from the environment');
+    expect(process.env['TUTTI_TEST_TAKEN']).toBeUndefined();
+  });
+
   test('a text from elsewhere that looks like a seal stands for nothing', async () => {
     const vault = new Vault('/');
     vault.seal('password of db', { env: 'HOME' });
@@ -67,9 +93,9 @@ describe('a secret', () => {
 });
 
 describe('the door of an action', () => {
-  const open = async () => {
+  const open = async (value = 'hunter22') => {
     const folder = await newFolder();
-    await writeFile(join(folder, 'db'), 'hunter22\n');
+    await writeFile(join(folder, 'db'), `${value}\n`);
     const host = recordingHost({ name: 'head' });
     const vault = new Vault(folder);
     const seal = vault.seal('password of db', { file: 'db' });
@@ -93,6 +119,12 @@ describe('the door of an action', () => {
       ['plain.conf', 'nothing', 0o644], ['db.conf', 'password = hunter22\n', 0o600], ['shared.conf', 'hunter22', 0o640],
     ]);
     expect(JSON.stringify(host.log).match(/hunter22/g)).toHaveLength(4);
+  });
+
+  test('a short value that is in a command by accident is no reason to refuse it', async () => {
+    const { host, door } = await open('root');
+    await door.run(['ls', '/root']);
+    expect(host.log.filter(({ kind }) => kind === 'start')).toHaveLength(1);
   });
 
   test('refuses it where others can see it, the seal and the value alike', async () => {
