@@ -196,6 +196,18 @@ onTestBed('on a test bed', 6, (bed: () => TestBed) => {
     await expectAllOnce();
   });
 
+  test('several roles on one machine: each has its own folder there, and nothing of them is left', async () => {
+    writeFileSync(file, work());
+    const hosts = join(folder, 'hosts.yaml');
+    writeFileSync(hosts, `defaults: { config: ${bed().sshConfig} }\nhead: h2\nworker: [h2, h2, h5]\n`);
+    expect(await play('run', '--hosts', hosts).ending).toMatchObject({ code: 0, err: '' });
+    expect(await witness('h2', 'head', 'h')).toEqual(['gather']);
+    for (const [host, i] of [['h2', 1], ['h2', 2], ['h5', 3]] as const) expect(await witness(host, `worker.${i}`, `w[${i}]`)).toEqual(['begin', 'work', 'worked']);
+    const work1 = workFolder();
+    expect(await play('destroy').ending).toMatchObject({ code: 0 });
+    for (const host of ['h2', 'h5']) expect(await bed().inside(host, `ls -d ${work1}* 2>/dev/null || true`)).toBe('');
+  });
+
   test('Ctrl-C once: what runs may end, nothing more is started; resume goes on', async () => {
     writeFileSync(file, work());
     const controller = run();
