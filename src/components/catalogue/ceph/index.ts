@@ -1,0 +1,9 @@
+export { cluster } from './cluster.ts';
+export { filesystem } from './filesystem.ts';
+export { maintenanceGuard } from './maintenance-guard.ts';
+export { manager } from './manager.ts';
+export { mds } from './mds.ts';
+export { monitor } from './monitor.ts';
+export { mount } from './mount.ts';
+export { osd } from './osd.ts';
+export { pool } from './pool.ts';

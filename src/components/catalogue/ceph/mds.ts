@@ -1,0 +1,41 @@
+import { defineComponent } from '../../define.ts';
+import type { ActionContext } from '../../model.ts';
+import { capabilities, ensureKey, eraseFiles, identityPort, idOf, idParameter, interfaces, placeFiles, probeServing, quorumPort, startDaemon, stopDaemon, untilServing } from './shared.ts';
+
+/** A metadata server. Without a file system to serve it stands by, and is ready all the same. */
+export const mds = defineComponent({
+  name: 'ceph/mds',
+  about: 'A Ceph metadata server: it keeps the names of a file system.',
+  places: ['absent', 'placed', 'running', 'ready'],
+  initialPlace: 'absent',
+  behaviours: ['deploy', 'restart', 'stop', 'remove'],
+  transitions: {
+    place: { from: 'absent', to: 'placed', behaviour: 'deploy', action: place, idempotent: true, durationMs: 150 },
+    start: { from: 'placed', to: 'running', behaviour: 'deploy', action: (context) => startDaemon(context, 'mds'), idempotent: true, durationMs: 50 },
+    register: { from: 'running', to: 'ready', behaviour: 'deploy', action: (context) => untilServing(context, 'mds'), idempotent: true, durationMs: 2_000 },
+    restart: {
+      from: 'ready', to: 'running', behaviour: 'restart', idempotent: true, durationMs: 1_500,
+      action: async (context) => {
+        await stopDaemon(context, 'mds');
+        await startDaemon(context, 'mds');
+      },
+    },
+    registerAgain: { from: 'running', to: 'ready', behaviour: 'restart', action: (context) => untilServing(context, 'mds'), idempotent: true, durationMs: 2_000 },
+    end: { from: 'ready', to: 'placed', behaviour: 'stop', action: (context) => stopDaemon(context, 'mds'), idempotent: true, durationMs: 1_000 },
+    erase: { from: 'placed', to: 'absent', behaviour: 'remove', action: eraseFiles, idempotent: true, durationMs: 50 },
+  },
+  ports: {
+    identity: identityPort('place'),
+    mons: quorumPort('ready', 'end'),
+    mds: { kind: 'provide', boundTo: ['ready'], interface: interfaces.mds },
+  },
+  probes: { ready: (context) => probeServing(context, 'mds') },
+  parameters: { id: idParameter },
+});
+
+async function place(context: ActionContext): Promise<void> {
+  const entity = `mds.${idOf(context)}`;
+  await ensureKey(context, entity, ['auth', 'get-or-create', entity, ...capabilities.mds]);
+  await placeFiles(context, entity);
+  await context.run(['mkdir', '-p', 'data']);
+}

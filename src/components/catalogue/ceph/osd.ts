@@ -1,0 +1,81 @@
+import { defineComponent } from '../../define.ts';
+import type { ActionContext } from '../../model.ts';
+import { administrate, askCluster, capabilities, ensureKey, eraseFiles, format, identityPort, osdIdOf, interfaces, placeFiles, probeServing, quorumPort, startDaemon, stopDaemon, untilClean, untilSafe, untilServing } from './shared.ts';
+
+/**
+ * An OSD. It is formatted and started without any monitor, which it then waits for by itself. It is not stopped before the cluster says that it may be,
+ * and not destroyed before the cluster says that nothing is lost by it.
+ */
+export const osd = defineComponent({
+  name: 'ceph/osd',
+  about: 'A Ceph OSD: it stores objects on one device, here a file.',
+  places: ['absent', 'placed', 'formatted', 'running', 'up', 'leaving', 'down', 'restarted', 'returned', 'drained', 'halted'],
+  initialPlace: 'absent',
+  behaviours: ['deploy', 'restart', 'drain', 'stop', 'remove'],
+  // From the moment when it is about to go until all copies are where they belong again.
+  groups: { away: ['leaving', 'down', 'restarted', 'returned'] },
+  transitions: {
+    place: { from: 'absent', to: 'placed', behaviour: 'deploy', action: place, idempotent: true, durationMs: 150 },
+    format: { from: 'placed', to: 'formatted', behaviour: 'deploy', action: (context) => format(context, 'osd', '--no-mon-config'), idempotent: true, durationMs: 2_000 },
+    start: { from: 'formatted', to: 'running', behaviour: 'deploy', action: (context) => startDaemon(context, 'osd'), idempotent: true, durationMs: 50 },
+    boot: { from: 'running', to: 'up', behaviour: 'deploy', action: (context) => untilServing(context, 'osd'), idempotent: true, durationMs: 2_000 },
+    retire: { from: 'up', to: 'leaving', behaviour: 'restart', durationMs: 0 },
+    halt: { from: 'leaving', to: 'down', behaviour: 'restart', action: halt, idempotent: true, durationMs: 3_000 },
+    startAgain: { from: 'down', to: 'restarted', behaviour: 'restart', action: (context) => startDaemon(context, 'osd'), idempotent: true, durationMs: 50 },
+    bootAgain: { from: 'restarted', to: 'returned', behaviour: 'restart', action: (context) => untilServing(context, 'osd'), idempotent: true, durationMs: 3_000 },
+    settle: { from: 'returned', to: 'up', behaviour: 'restart', action: untilClean, idempotent: true, durationMs: 4_000 },
+    drain: { from: 'up', to: 'drained', behaviour: 'drain', action: drain, idempotent: true, durationMs: 10_000 },
+    haltDrained: { from: 'drained', to: 'halted', behaviour: 'drain', action: haltDrained, idempotent: true, durationMs: 3_000 },
+    purge: { from: 'halted', to: 'absent', behaviour: 'drain', action: purge, idempotent: true, durationMs: 3_000 },
+    end: { from: 'up', to: 'formatted', behaviour: 'stop', action: (context) => stopDaemon(context, 'osd'), idempotent: true, durationMs: 1_500 },
+    erase: { from: 'formatted', to: 'absent', behaviour: 'remove', action: eraseFiles, idempotent: true, durationMs: 50 },
+  },
+  ports: {
+    identity: identityPort('place', 'halt', 'settle', 'drain', 'haltDrained', 'purge'),
+    mons: quorumPort('up', 'leaving', 'halt', 'bootAgain', 'settle', 'drain', 'haltDrained', 'purge', 'end'),
+    mgr: { kind: 'use', boundTo: ['halt', 'settle', 'drain', 'haltDrained', 'purge'], interface: interfaces.manager },
+    noout: { kind: 'use', boundTo: ['away'], interface: interfaces.noout, optional: true },
+    osd: { kind: 'provide', boundTo: ['up'], interface: interfaces.osd },
+  },
+  probes: { up: (context) => probeServing(context, 'osd') },
+  parameters: { id: { type: 'string', default: '', about: "Its number: 0, 1, ... Default: the number in the component's name." } },
+});
+
+async function place(context: ActionContext): Promise<void> {
+  const entity = `osd.${osdIdOf(context)}`;
+  await ensureKey(context, entity, ['auth', 'get-or-create', entity, ...capabilities.osd]);
+  await placeFiles(context, entity);
+}
+
+async function halt(context: ActionContext): Promise<void> {
+  await untilSafe(context, 'osd', 'ok-to-stop', osdIdOf(context));
+  await stopDaemon(context, 'osd');
+}
+
+/** One move of data: with no weight in the CRUSH map the OSD gets rid of all it has. `safe-to-destroy` may say yes before the counts do. */
+async function drain(context: ActionContext): Promise<void> {
+  await administrate(context, ['osd', 'crush', 'reweight', `osd.${osdIdOf(context)}`, '0']);
+  await untilSafe(context, 'osd', 'safe-to-destroy', osdIdOf(context));
+  await untilClean(context);
+}
+
+async function haltDrained(context: ActionContext): Promise<void> {
+  await administrate(context, ['osd', 'out', osdIdOf(context)]);
+  await halt(context);
+}
+
+async function purge(context: ActionContext): Promise<void> {
+  const id = osdIdOf(context);
+  await administrate(context, ['osd', 'down', id]);
+  await untilSafe(context, 'osd', 'safe-to-destroy', id);
+  const host = await crushHost(context, id);
+  await administrate(context, ['osd', 'purge', id, '--yes-i-really-mean-it']);
+  // A host that still has other OSDs keeps its place: Ceph refuses to remove it.
+  if (host !== undefined) await administrate(context, ['osd', 'crush', 'rm', host], { allowFailure: true });
+  await eraseFiles(context);
+}
+
+async function crushHost(context: ActionContext, id: string): Promise<string | undefined> {
+  const found = (await askCluster(context, 'osd', 'find', id)) as { readonly crush_location?: { readonly host?: string } } | undefined;
+  return found?.crush_location?.host;
+}

@@ -1,0 +1,43 @@
+import { defineComponent } from '../../define.ts';
+import type { ActionContext } from '../../model.ts';
+import { administrate, identityPort, idOf, idParameter, interfaces, quorumPort, untilClean } from './shared.ts';
+
+/** A pool. It is created before there is an OSD; it is usable when all its placement groups have all their copies. */
+export const pool = defineComponent({
+  name: 'ceph/pool',
+  about: 'A Ceph pool: a name space of objects, each kept in several copies.',
+  places: ['absent', 'created', 'usable'],
+  initialPlace: 'absent',
+  behaviours: ['deploy', 'stop', 'remove'],
+  groups: { exists: ['created', 'usable'] },
+  transitions: {
+    create: { from: 'absent', to: 'created', behaviour: 'deploy', action: create, idempotent: true, durationMs: 1_000 },
+    settle: { from: 'created', to: 'usable', behaviour: 'deploy', action: untilClean, idempotent: true, durationMs: 3_000 },
+    release: { from: 'usable', to: 'created', behaviour: 'stop', durationMs: 0 },
+    // Its objects go with the OSDs: this only forgets it.
+    forget: { from: 'created', to: 'absent', behaviour: 'remove', durationMs: 0 },
+  },
+  ports: {
+    identity: identityPort('create', 'settle'),
+    mons: quorumPort('create', 'settle', 'usable'),
+    mgr: { kind: 'use', boundTo: ['settle'], interface: interfaces.manager },
+    // As many as there are copies: with one OSD more than that, OSDs are restarted one at a time.
+    osds: { kind: 'use', boundTo: ['settle', 'usable'], interface: interfaces.osd, atLeast: 2 },
+    name: { kind: 'data-provide', boundTo: ['exists'], interface: interfaces.poolName },
+    pool: { kind: 'provide', boundTo: ['exists'], interface: interfaces.pool },
+    storage: { kind: 'provide', boundTo: ['usable'], interface: interfaces.storage },
+  },
+  parameters: {
+    id: idParameter,
+    placementGroups: { type: 'number', default: 8, about: 'How many placement groups it has; a power of two.' },
+    application: { type: 'string', default: 'rados', about: 'What it is for: rados, rbd, rgw or cephfs.' },
+  },
+});
+
+async function create(context: ActionContext): Promise<void> {
+  const id = idOf(context);
+  const groups = String(context.parameters['placementGroups']);
+  // A start of `ceph` costs more than what it does: both commands in one.
+  await administrate(context, [], { input: `osd pool create ${id} ${groups} ${groups}\nosd pool application enable ${id} ${String(context.parameters['application'])}\n` });
+  context.write('name', id);
+}
