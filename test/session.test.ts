@@ -89,7 +89,7 @@ describe('where the hosts are', () => {
     });
     await writeFile(join(folder, 'hosts.yaml'), 'haed: n1\n');
     await expect(Session.open({ assembly: assembly!, stateFolder: stateFolderOf(file), flavour: { hosts: join(folder, 'hosts.yaml') } })).rejects.toMatchObject({
-      diagnostics: [{ code: 'HOSTS_INVALID', detail: 'No machine is given for head.', where: { file: join(folder, 'hosts.yaml') } }],
+      diagnostics: [{ code: 'HOSTS_INVALID', detail: 'No machine is given for head; "haed" is no role of this assembly, did you mean "head"?', where: { file: join(folder, 'hosts.yaml') } }],
     });
   });
 });
