@@ -15,10 +15,10 @@ export const maintenanceGuard = defineComponent({
   groups: { held: ['noout', 'lifted'] },
   transitions: {
     set: { from: 'normal', to: 'noout', behaviour: 'hold', action: set, idempotent: true, durationMs: 500 },
-    setAgain: { from: 'lifted', to: 'noout', behaviour: 'hold', dockSet: 'again', action: set, idempotent: true, durationMs: 500 },
+    setAgain: { from: 'lifted', to: 'noout', behaviour: 'hold', dockSet: 'lifted', action: set, idempotent: true, durationMs: 500 },
     unset: { from: 'noout', to: 'normal', behaviour: 'release', action: unset, idempotent: true, durationMs: 500 },
     lift: { from: 'noout', to: 'lifted', behaviour: 'lift', action: unset, idempotent: true, durationMs: 500 },
-    close: { from: 'lifted', to: 'normal', behaviour: 'release', durationMs: 0 },
+    close: { from: 'lifted', to: 'normal', behaviour: 'release', dockSet: 'lifted', durationMs: 0 },
   },
   ports: {
     identity: identityPort('set', 'setAgain', 'unset', 'lift'),

@@ -46,9 +46,12 @@ async function authorise(context: ActionContext): Promise<void> {
   await context.run(['mkdir', '-p', folderOf(context)]);
 }
 
+/** Told to end, it lets go of the folder first: ceph-fuse itself would wait for a cluster that may be gone, and leave a folder that nobody can remove. */
+const foreground = 'trap \'fusermount -uz "$0"\' TERM; fusermount -uzq "$0" 2>/dev/null; "$@" "$0" & wait $!; wait $!; ended=$?; fusermount -uzq "$0" 2>/dev/null; exit $ended';
+
 async function mountIt(context: ActionContext): Promise<void> {
   const { path } = context;
-  await context.startScript('ceph-fuse', ['ceph-fuse', '-f', '-n', `client.${idOf(context)}`, '-c', `${path}/ceph.conf`, '-k', `${path}/keyring`, '--log-file', `${path}/log`, '--admin-socket', `${path}/asok`, folderOf(context)]);
+  await context.startScript('ceph-fuse', ['sh', '-c', foreground, folderOf(context), 'ceph-fuse', '-f', '-n', `client.${idOf(context)}`, '-c', `${path}/ceph.conf`, '-k', `${path}/keyring`, '--log-file', `${path}/log`, '--admin-socket', `${path}/asok`]);
   await context.waitUntil(`${folderOf(context)} is mounted`, () => isMounted(context), { alive: 'ceph-fuse', everyMs: 100 });
 }
 
