@@ -1,3 +1,4 @@
+import { cephBench } from './ceph.ts';
 import { commandsBench } from './commands.ts';
 import { engineBench } from './engine.ts';
 import { fleetBench } from './fleet.ts';
@@ -5,7 +6,7 @@ import { hostsBench } from './hosts.ts';
 import { peersBench } from './peers.ts';
 
 /** `npm run bench -- NAME [--json] …`: the benches, by name. */
-const benches: Record<string, (args: readonly string[]) => Promise<void>> = { commands: commandsBench, engine: engineBench, fleet: fleetBench, hosts: hostsBench, peers: peersBench };
+const benches: Record<string, (args: readonly string[]) => Promise<void>> = { ceph: cephBench, commands: commandsBench, engine: engineBench, fleet: fleetBench, hosts: hostsBench, peers: peersBench };
 
 const [name = '', ...args] = process.argv.slice(2);
 const bench = benches[name];

@@ -2,7 +2,7 @@ import { defineComponent } from '../../define.ts';
 import type { ActionContext } from '../../model.ts';
 import { ensureKey, eraseFiles, identityPort, idOf, idParameter, interfaces, placeFiles, probeAlive } from './shared.ts';
 
-/** A mount of a file system by ceph-fuse, with a key that opens that file system alone. */
+/** A mount of a file system by ceph-fuse, with a key that opens that file system alone. It needs root and /dev/fuse. */
 export const mount = defineComponent({
   name: 'ceph/mount',
   about: 'A CephFS file system mounted on a host, by ceph-fuse.',
@@ -47,7 +47,7 @@ async function authorise(context: ActionContext): Promise<void> {
 }
 
 /** Told to end, it lets go of the folder first: ceph-fuse itself would wait for a cluster that may be gone, and leave a folder that nobody can remove. */
-const foreground = 'trap \'fusermount -uz "$0"\' TERM; fusermount -uzq "$0" 2>/dev/null; "$@" "$0" & wait $!; wait $!; ended=$?; fusermount -uzq "$0" 2>/dev/null; exit $ended';
+const foreground = 'trap \'umount -l "$0"\' TERM; umount -l "$0" 2>/dev/null; "$@" "$0" & wait $!; wait $!; ended=$?; umount -l "$0" 2>/dev/null; exit $ended';
 
 async function mountIt(context: ActionContext): Promise<void> {
   const { path } = context;
@@ -56,7 +56,7 @@ async function mountIt(context: ActionContext): Promise<void> {
 }
 
 async function unmount(context: ActionContext): Promise<void> {
-  const unmounting = 'if mountpoint -q "$1"; then fusermount -u "$1"; fi';
+  const unmounting = 'if mountpoint -q "$1"; then umount "$1"; fi';
   await context.run(['sh', '-c', unmounting, 'sh', folderOf(context)]);
   await context.killScript('ceph-fuse', { graceMs: 10_000 });
 }

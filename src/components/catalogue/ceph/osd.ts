@@ -11,7 +11,7 @@ export const osd = defineComponent({
   about: 'A Ceph OSD: it stores objects on one device, here a file.',
   places: ['absent', 'placed', 'formatted', 'running', 'up', 'leaving', 'down', 'restarted', 'returned', 'drained', 'halted'],
   initialPlace: 'absent',
-  behaviours: ['deploy', 'restart', 'drain', 'stop', 'remove'],
+  behaviours: ['deploy', 'restart', 'revive', 'drain', 'stop', 'remove'],
   // From the moment when it is about to go until all copies are where they belong again.
   groups: { away: ['leaving', 'down', 'restarted', 'returned'] },
   transitions: {
@@ -24,6 +24,8 @@ export const osd = defineComponent({
     startAgain: { from: 'down', to: 'restarted', behaviour: 'restart', action: (context) => startDaemon(context, 'osd'), idempotent: true, durationMs: 50 },
     bootAgain: { from: 'restarted', to: 'returned', behaviour: 'restart', action: (context) => untilServing(context, 'osd'), idempotent: true, durationMs: 3_000 },
     settle: { from: 'returned', to: 'up', behaviour: 'restart', action: untilClean, idempotent: true, durationMs: 4_000 },
+    revive: { from: 'up', to: 'running', behaviour: 'revive', action: revive, idempotent: true, durationMs: 500 },
+    bootRevived: { from: 'running', to: 'up', behaviour: 'revive', action: (context) => untilServing(context, 'osd'), idempotent: true, durationMs: 2_000 },
     drain: { from: 'up', to: 'drained', behaviour: 'drain', action: drain, idempotent: true, durationMs: 10_000 },
     haltDrained: { from: 'drained', to: 'halted', behaviour: 'drain', action: haltDrained, idempotent: true, durationMs: 3_000 },
     purge: { from: 'halted', to: 'absent', behaviour: 'drain', action: purge, idempotent: true, durationMs: 3_000 },
@@ -50,6 +52,12 @@ async function place(context: ActionContext): Promise<void> {
 async function halt(context: ActionContext): Promise<void> {
   await untilSafe(context, 'osd', 'ok-to-stop', osdIdOf(context));
   await stopDaemon(context, 'osd');
+}
+
+/** For an OSD that died or hangs: it serves nobody, so that nobody is asked whether it may be stopped. */
+async function revive(context: ActionContext): Promise<void> {
+  await stopDaemon(context, 'osd');
+  await startDaemon(context, 'osd');
 }
 
 /** One move of data: with no weight in the CRUSH map the OSD gets rid of all it has. `safe-to-destroy` may say yes before the counts do. */

@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { up, whyNot, type TestBed } from '../test/testbed/testbed.ts';
+
+const root = join(import.meta.dirname, '..');
+
+/** The deployment, and the same components under barriers: what is pushed at once is a line, which ends before the next one begins. */
+const orders = {
+  // Nobody orders anything but the ports.
+  ports: ['all'],
+  // One kind after the other, the hosts side by side.
+  phases: ['cluster', 'mon', 'mgr', 'osd', 'objects, names, contents', 'mds', 'fs', 'mount'],
+  // One host after the other within each kind. Monitors wait for each other, so that they cannot be told apart: this flatters the order.
+  hosts: ['cluster', 'mon', 'mgr', 'osd[1]', 'osd[2]', 'osd[3]', 'objects', 'names', 'contents', 'mds', 'fs', 'mount'],
+} as const;
+
+type Order = keyof typeof orders;
+
+interface CephLine {
+  readonly order: Order;
+  /** From the start of the command to its end. */
+  readonly wallMs: number;
+  /** What `simulate` makes of the durations that this run recorded. */
+  readonly criticalPathMs: number;
+  readonly health: string;
+}
+
+/** `npm run bench -- ceph [--runs n] [--json]`: a real Ceph cluster deployed in three orders on a test bed of five hosts, in turn; a line with the median run of each. */
+export async function cephBench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({ args: [...args], options: { runs: { type: 'string', default: '3' }, json: { type: 'boolean', default: false } } });
+  const missing = whyNot();
+  if (missing !== undefined) throw new Error(`no test bed can be made here: ${missing}`);
+  const lines: CephLine[] = [];
+  const bed = await up(5);
+  try {
+    for (let i = 0; i < Number(values.runs); i++) {
+      for (const order of Object.keys(orders) as Order[]) {
+        const line = await deploy(bed, order);
+        lines.push(line);
+        console.error(`run ${i + 1}: ${order} ${line.wallMs} ms, critical path ${line.criticalPathMs} ms, ${line.health}`);
+      }
+    }
+  } finally {
+    await bed.down();
+  }
+  for (const order of Object.keys(orders) as Order[]) {
+    const runs = lines.filter((line) => line.order === order).sort((a, b) => a.wallMs - b.wallMs);
+    const line = runs[runs.length >> 1]!;
+    console.log(values.json ? JSON.stringify(line) : `${order.padEnd(8)} ${String(line.wallMs).padStart(7)} ms, critical path ${line.criticalPathMs} ms, ${line.health}`);
+  }
+}
+
+async function deploy(bed: TestBed, order: Order): Promise<CephLine> {
+  const folder = mkdtempSync(join(tmpdir(), 'tutti-bench-'));
+  const file = join(folder, 'assembly.yaml');
+  const steps = orders[order].map((what) => `    - push: { deploy: [${what}] }\n    - wait: [${what}]\n`.replaceAll('[all]', 'all'));
+  writeFileSync(file, `${readFileSync(join(root, 'assemblies/ceph/assembly.yaml'), 'utf8')}  bench:\n${steps.join('')}`);
+  try {
+    const began = performance.now();
+    await tutti('run', file, 'bench', '--flavour', 'testbed', '--hosts', bed.folder);
+    const wallMs = Math.round(performance.now() - began);
+    const simulated = JSON.parse((await tutti('simulate', file, 'bench', '--json')).trim().split('\n').at(-1)!) as { readonly makespanMs: number };
+    const cluster = `/var/tmp/tutti-${readFileSync(join(folder, '.tutti/assembly/id'), 'utf8').trim()}.admin/cluster`;
+    const health = (await bed.inside('h5', `timeout 60 ceph -c ${cluster}/ceph.conf -k ${cluster}/keys/client.admin.keyring health`)).trim();
+    return { order, wallMs, criticalPathMs: Math.round(simulated.makespanMs), health };
+  } finally {
+    await tutti('destroy', file);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @throws Error with what it said, when it does not end well */
+function tutti(...args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(root, 'bin/tutti.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let out = '', err = '';
+    child.stdout.setEncoding('utf8').on('data', (piece: string) => { out += piece; });
+    child.stderr.setEncoding('utf8').on('data', (piece: string) => { err += piece; });
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve(out) : reject(new Error(`tutti ${args.join(' ')} ended with ${code}:\n${out}${err}`))));
+  });
+}

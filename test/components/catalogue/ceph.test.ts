@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseAndCheck } from '../../../src/assembly/parse.ts';
+import { simulate } from '../../../src/assembly/simulate.ts';
+import { createAssembly } from '../../../src/assembly/step.ts';
+import { catalogue } from '../../../src/components/catalogue/index.ts';
+import { cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool } from '../../../src/components/catalogue/ceph/index.ts';
+import { hasActiveServer } from '../../../src/components/catalogue/ceph/filesystem.ts';
+import { isClean } from '../../../src/components/catalogue/ceph/shared.ts';
+import type { ComponentType, Value } from '../../../src/components/model.ts';
+import { scriptedContext, type Answers } from './scripted-context.ts';
+
+const identity = { on: 'admin', folder: '/c', configuration: '[global]\nfsid = f\n' };
+const asCeph = 'timeout 60 ceph --connect-timeout 10 -c /c/ceph.conf -k /c/keys/client.admin.keyring';
+const clean = '{"pg_summary":{"num_pgs":8,"num_pg_by_state":[{"name":"active+clean","num":8}]}}';
+
+/** A cluster in which all is well. */
+const well: Answers = (command) => {
+  if (command.includes('python3')) return { stdout: JSON.stringify({ state: command.endsWith('mon_status') ? 'peon' : command.includes('/w/asok status') ? 'active' : '' }) };
+  if (command.includes(' pg stat ')) return { stdout: clean };
+  if (command.includes(' mgr dump ')) return { stdout: '{"available":true}' };
+  if (command.includes(' osd find ')) return { stdout: '{"crush_location":{"host":"h4"}}' };
+  if (command.includes(' fs get ')) return { stdout: '{"mdsmap":{"info":{"gid_1":{"state":"up:active"}}}}' };
+  return undefined;
+};
+
+async function play(type: ComponentType, component: string, transition: string, { answers = well, data = {}, with: parameters }: { answers?: Answers; data?: Record<string, Value>; with?: Record<string, Value> } = {}) {
+  const context = scriptedContext({ type, component, answers, data: { identity, ...data }, ...(parameters ? { with: parameters } : {}) });
+  await type.transitions[transition]!.action!(context);
+  return context;
+}
+
+/** What was done, without what is the same everywhere. */
+const shortly = (did: readonly string[]) => did.map((line) => line.replace(asCeph, 'ceph').replace(/python3 -c .* (\/w\/asok)/s, 'socket $1').replace(/sh -c .* sh \//s, 'sh /'));
+
+describe('what the operators of a cluster do is done in their order', () => {
+  test.each([
+    { type: monitor, component: 'mon[1]', transition: 'place', did: ['flush'] },
+    { type: monitor, component: 'mon[1]', transition: 'format', did: ['run sh /w/data ceph-mon -i mon1 -c /w/ceph.conf --mon-data /w/data --keyring /w/keyring --admin-socket /w/asok --log-file /w/log --pid-file /w/pid --mkfs --monmap /w/monmap'] },
+    { type: monitor, component: 'mon[1]', transition: 'join', did: ['ask socket /w/asok mon_status'] },
+    { type: monitor, component: 'mon[1]', transition: 'halt', did: ['ask ceph mon ok-to-stop mon1', 'kill mon TERM'] },
+    { type: monitor, component: 'mon[1]', transition: 'resign', did: ['ask ceph mon ok-to-rm mon1', 'run ceph mon rm mon1', 'kill mon TERM', 'run rm -rf /w/data /w/keyring /w/ceph.conf /w/monmap /w/log /w/asok /w/pid'] },
+    { type: manager, component: 'mgr', transition: 'activate', did: ['ask ceph mgr dump -f json'] },
+    { type: osd, component: 'osd[2]', transition: 'boot', did: ['ask socket /w/asok status'] },
+    { type: osd, component: 'osd[2]', transition: 'halt', did: ['ask ceph osd ok-to-stop 2', 'kill osd TERM'] },
+    { type: osd, component: 'osd[2]', transition: 'settle', did: ['ask ceph pg stat -f json'] },
+    { type: osd, component: 'osd[2]', transition: 'drain', did: ['run ceph osd crush reweight osd.2 0', 'ask ceph osd safe-to-destroy 2', 'ask ceph pg stat -f json'] },
+    { type: osd, component: 'osd[2]', transition: 'haltDrained', did: ['run ceph osd out 2', 'ask ceph osd ok-to-stop 2', 'kill osd TERM'] },
+    { type: osd, component: 'osd[2]', transition: 'purge', did: ['run ceph osd down 2', 'ask ceph osd safe-to-destroy 2', 'ask ceph osd find 2 -f json', 'run ceph osd purge 2 --yes-i-really-mean-it', 'run ceph osd crush rm h4', 'run rm -rf /w/data /w/keyring /w/ceph.conf /w/monmap /w/log /w/asok /w/pid'] },
+    { type: pool, component: 'objects', transition: 'settle', did: ['ask ceph pg stat -f json'] },
+    { type: filesystem, component: 'fs', transition: 'settle', did: ['ask ceph fs get fs -f json'] },
+    { type: maintenanceGuard, component: 'guard', transition: 'set', did: ['run ceph osd set noout'] },
+    { type: maintenanceGuard, component: 'guard', transition: 'lift', did: ['run ceph osd unset noout'] },
+    { type: mount, component: 'mount', transition: 'unmount', did: ['run sh /w/mnt', 'kill ceph-fuse TERM'] },
+  ] as { type: ComponentType; component: string; transition: string; did: string[] }[])('$type.name $transition', async ({ type, component, transition, did }) => {
+    expect(shortly((await play(type, component, transition)).did)).toEqual(did);
+  });
+
+  test('an OSD gets its own keyring and no other', async () => {
+    const context = await play(osd, 'osd[2]', 'place');
+    expect(context.transferred).toEqual(new Map([['keyring', 'admin:/c/keys/osd.2.keyring']]));
+    expect(context.files).toEqual(new Map([['ceph.conf', identity.configuration]]));
+  });
+
+  test('an OSD whose name has no number asks for one', async () => {
+    await expect(play(osd, 'disk', 'place')).rejects.toThrow('does not say which OSD it is. Give "id:"');
+    expect((await play(osd, 'disk', 'place', { with: { id: '7' } })).transferred.get('keyring')).toBe('admin:/c/keys/osd.7.keyring');
+  });
+
+  test.each([
+    [monitor, 'halt', 'ok-to-stop'], [monitor, 'resign', 'ok-to-rm'], [osd, 'halt', 'ok-to-stop'], [osd, 'drain', 'safe-to-destroy'], [osd, 'purge', 'safe-to-destroy'],
+  ] as [ComponentType, string, string][])('%# what is not safe is not done, and the reason is told', async (type, transition, question) => {
+    const unsafe: Answers = (command) => (command.includes(question) ? { exitCode: 16, stderr: 'unsafe: 3 PGs' } : well(command));
+    const context = scriptedContext({ type, component: 'x[1]', answers: unsafe, data: { identity } });
+    await expect(async () => type.transitions[transition]!.action!(context)).rejects.toThrow('it is safe');
+    expect(context.warnings).toEqual([expect.stringContaining('unsafe: 3 PGs')]);
+    expect(context.did.filter((line) => line.startsWith('kill') || line.includes('purge') || line.includes('mon rm'))).toEqual([]);
+  });
+});
+
+test.each([
+  [undefined, false],
+  [{ pg_summary: { num_pgs: 0, num_pg_by_state: [] } }, false],
+  [{ pg_summary: { num_pgs: 8, num_pg_by_state: [{ name: 'active+clean', num: 7 }, { name: 'active+clean+scrubbing', num: 1 }] } }, true],
+  [{ pg_summary: { num_pgs: 8, num_pg_by_state: [{ name: 'active+clean', num: 7 }, { name: 'active+undersized', num: 1 }] } }, false],
+  [{ pg_summary: { num_pgs: 8, num_pg_by_state: [{ name: 'active+clean', num: 7 }] } }, false],
+])('placement groups %j are clean: %s', (answer, expected) => {
+  expect(isClean(answer)).toBe(expected);
+});
+
+test('a metadata server that stands by is not active', () => {
+  expect(hasActiveServer({ mdsmap: { info: { a: { state: 'up:standby' } } } })).toBe(false);
+  expect(hasActiveServer({ mdsmap: { info: { a: { state: 'up:standby' }, b: { state: 'up:active' } } } })).toBe(true);
+});
+
+describe('the assembly', async () => {
+  const folder = join(import.meta.dirname, '../../../assemblies/ceph');
+  const file = join(folder, 'assembly.yaml');
+  const { assembly, diagnostics } = parseAndCheck(await readFile(file, 'utf8'), file, { types: new Map(catalogue.map((type) => [type.name, type])), folder });
+  /** What the last of these programs starts, played one after the other. */
+  const starts = (...programs: string[]) => {
+    const { state } = createAssembly(assembly!);
+    let names: string[] = [];
+    for (const name of programs) {
+      const simulation = simulate(state, assembly!.programs.get(name)!, () => ({ durationMs: 1_000, outcome: { kind: 'done' as const, writes: { identity: 'x', name: 'x' } } }));
+      expect(simulation.outcome).toBe('done');
+      names = simulation.happenings.flatMap(({ happening }) => (happening.kind === 'started' ? [`${happening.action.component}.${happening.action.transition}`] : []));
+    }
+    return names;
+  };
+
+  test('no program of it waits for ever', () => {
+    expect(diagnostics.filter(({ severity }) => severity !== 'note')).toEqual([]);
+  });
+
+  test('formatting the OSDs waits for no monitor', () => {
+    const order = starts('deploy');
+    expect(order.indexOf('osd[3].format')).toBeLessThan(order.indexOf('mon[1].join'));
+  });
+
+  test('monitors to which restart is pushed at once go one after the other', () => {
+    expect(starts('deploy', 'restart-monitors').filter((name) => /halt|rejoin/.test(name)).map((name) => name.replace(/.*\./, ''))).toEqual(['halt', 'rejoin', 'halt', 'rejoin', 'halt', 'rejoin']);
+  });
+
+  test('stop ends the last quorum last, destroy forgets the keys', () => {
+    expect(starts('deploy', 'stop').slice(-2)).toEqual(['mon[2].end', 'mon[3].end']);
+    expect(starts('deploy', 'destroy')).toContain('cluster.forget');
+  });
+});
+
+test('all types are in the catalogue, all that they do may be done again, and what they hold is probed', () => {
+  const types: readonly ComponentType[] = [cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool];
+  expect(catalogue).toEqual(expect.arrayContaining([...types]));
+  for (const type of types) for (const transition of Object.values(type.transitions)) if (transition.action) expect(transition.idempotent).toBe(true);
+  expect(types.flatMap(({ probes }) => Object.keys(probes)).toSorted()).toEqual(['available', 'member', 'mounted', 'ready', 'up']);
+});
