@@ -16,7 +16,7 @@ const attendedAtOnce = 3;
 /** One that has gone on for so long leaves its place to another. */
 const attendedMs = 5_000;
 /** So long an attended script goes on without a guard on its host over its time limit: most have ended before. */
-const guardedAfterMs = 1_000;
+const guardedAfterMs = 3_000;
 /** So long the far side may take to say what becomes of a start. */
 const startMs = 60_000;
 

@@ -19,19 +19,19 @@ onTestBed('ssh, scripts with a time limit, whose keeper is the shell that starts
   const pidOf = (status: ScriptStatus): number => (status.kind === 'alive' ? status.pid : 0);
 
   describe('their time limit', () => {
-    test('is guarded by their host once they go on for a second, with no one to look at them', async () => {
+    test('is guarded by their host once they go on for three seconds, with no one to look at them', async () => {
       const host = reach();
-      await host.start({ id: 's', command: 'echo begun; sleep 1000', timeoutMs: 1_500 });
+      await host.start({ id: 's', command: 'echo begun; sleep 1000', timeoutMs: 3_500 });
       expect(await isGuarded(host, 's')).toBe(false);
       await until('it is guarded', () => isGuarded(host, 's'));
       await host.close();
       expect(await host.wait('s')).toMatchObject({ kind: 'ended', exitCode: 143, stdout: 'begun\n', timedOut: true });
     });
 
-    test('is guarded from the next look on when their controller died within that second', async () => {
+    test('is guarded from the next look on when their controller died before that', async () => {
       const workFolder = folder();
       const dead = reach({ workFolder });
-      await dead.start({ id: 's', command: 'sleep 1000', timeoutMs: 1_200 });
+      await dead.start({ id: 's', command: 'sleep 1000', timeoutMs: 3_200 });
       await dead.close();
       const other = reach({ workFolder });
       expect(await other.wait('s')).toMatchObject({ kind: 'ended', exitCode: 143, timedOut: true });
