@@ -63,6 +63,17 @@ describe('what the operators of a cluster do is done in their order', () => {
     expect(context.files).toEqual(new Map([['ceph.conf', identity.configuration]]));
   });
 
+  test('a mount gets a key for its file system alone, which is not printed', async () => {
+    const { did } = await play(mount, 'mount', 'authorise', { data: { filesystem: 'home' } });
+    expect(shortly(did)[0]).toBe('run sh /c/keys/client.mount.keyring ceph fs authorize home client.mount / rw');
+  });
+
+  test('before anything is decided (in a dry run) there are names in place of what will be', async () => {
+    const context = scriptedContext({ type: monitor, component: 'mon[1]' });
+    await monitor.transitions.place.action!(context);
+    expect(context.transferred.get('keyring')).toBe('worker[1]:<cluster>/keys/all.keyring');
+  });
+
   test('an OSD whose name has no number asks for one', async () => {
     await expect(play(osd, 'disk', 'place')).rejects.toThrow('does not say which OSD it is. Give "id:"');
     expect((await play(osd, 'disk', 'place', { with: { id: '7' } })).transferred.get('keyring')).toBe('admin:/c/keys/osd.7.keyring');

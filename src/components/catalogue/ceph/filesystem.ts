@@ -1,6 +1,6 @@
 import { defineComponent } from '../../define.ts';
 import type { ActionContext } from '../../model.ts';
-import { administrate, askCluster, identityOf, identityPort, idOf, idParameter, interfaces, quorumPort } from './shared.ts';
+import { administrate, askCluster, identityPort, idOf, idParameter, interfaces, quorumPort } from './shared.ts';
 
 /** A CephFS file system over two pools. It is made before there is an OSD or a metadata server. */
 export const filesystem = defineComponent({
@@ -31,7 +31,7 @@ export const filesystem = defineComponent({
 
 async function create(context: ActionContext): Promise<void> {
   await administrate(context, ['fs', 'new', idOf(context), String(context.read('metaName')), String(context.read('dataName'))]);
-  context.write('name', { name: idOf(context), on: identityOf(context).on });
+  context.write('name', idOf(context));
 }
 
 async function settle(context: ActionContext): Promise<void> {

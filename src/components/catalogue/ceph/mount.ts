@@ -40,8 +40,7 @@ async function isMounted(context: ActionContext): Promise<boolean> {
 
 async function authorise(context: ActionContext): Promise<void> {
   const entity = `client.${idOf(context)}`;
-  const { name } = context.read('filesystem') as { readonly name: string };
-  await ensureKey(context, entity, ['fs', 'authorize', name, entity, '/', 'rw']);
+  await ensureKey(context, entity, ['fs', 'authorize', String(context.read('filesystem')), entity, '/', 'rw']);
   await placeFiles(context, entity);
   await context.run(['mkdir', '-p', folderOf(context)]);
 }

@@ -36,8 +36,10 @@ export function quorumPort<E extends string>(...boundTo: readonly E[]): { readon
   return { kind: 'use', boundTo, interface: interfaces.monitor, atLeast: 2 };
 }
 
+/** The identity; in a dry run, where nothing is decided yet, names in its place, and the component's own host for the cluster's. */
 export function identityOf(context: ActionContext): Identity {
-  return context.read('identity') as unknown as Identity;
+  const identity = context.read('identity');
+  return typeof identity === 'object' ? (identity as unknown as Identity) : { on: context.hostname, folder: '<cluster>', configuration: '' };
 }
 
 /** A name of a daemon, a pool or a file system. @throws Error for one that configuration files or command lines would read in their own way */
@@ -78,7 +80,7 @@ export async function administrate(context: ActionContext, args: readonly string
 export async function askCluster(context: ActionContext, ...args: readonly string[]): Promise<unknown> {
   const identity = identityOf(context);
   const { exitCode, stdout } = await context.ask(cephCommand(identity, [...args, '-f', 'json']), { on: identity.on });
-  return exitCode === 0 ? JSON.parse(stdout) : undefined;
+  return exitCode === 0 && stdout.trim() !== '' ? JSON.parse(stdout) : undefined;
 }
 
 /**
