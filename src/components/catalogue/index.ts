@@ -1,6 +1,6 @@
 import type { ComponentType } from '../model.ts';
 import type { WiringRule } from './wiring-rule.ts';
-import { cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool } from './ceph/index.ts';
+import { cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool, setting } from './ceph/index.ts';
 import { client, dietParents, localAgent, masterAgent, namingService, serverDaemon } from './diet/index.ts';
 
 /** Every component type that comes with tutti: what an assembly file may name under `type:`. */
@@ -19,6 +19,7 @@ export const catalogue: readonly ComponentType[] = [
   mds,
   mount,
   maintenanceGuard,
+  setting,
 ];
 
 /** What the systems know to be wrong with the wiring of their components. */

@@ -5,7 +5,7 @@ import { parseAndCheck } from '../../../src/assembly/parse.ts';
 import { simulate } from '../../../src/assembly/simulate.ts';
 import { createAssembly } from '../../../src/assembly/step.ts';
 import { catalogue } from '../../../src/components/catalogue/index.ts';
-import { cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool } from '../../../src/components/catalogue/ceph/index.ts';
+import { cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool, setting } from '../../../src/components/catalogue/ceph/index.ts';
 import { hasActiveServer } from '../../../src/components/catalogue/ceph/filesystem.ts';
 import { isClean } from '../../../src/components/catalogue/ceph/shared.ts';
 import type { ComponentType, Value } from '../../../src/components/model.ts';
@@ -55,6 +55,12 @@ describe('what the operators of a cluster do is done in their order', () => {
     { type: mount, component: 'mount', transition: 'unmount', did: ['run sh /w/mnt', 'kill ceph-fuse TERM'] },
   ] as { type: ComponentType; component: string; transition: string; did: string[] }[])('$type.name $transition', async ({ type, component, transition, did }) => {
     expect(shortly((await play(type, component, transition)).did)).toEqual(did);
+  });
+
+  test('a setting is given to the monitors, and taken back', async () => {
+    const backfills = { with: { of: 'osd', option: 'osd_max_backfills', value: '2' } };
+    expect(shortly((await play(setting, 'backfills', 'apply', backfills)).did)).toEqual(['run ceph config set osd osd_max_backfills 2']);
+    expect(shortly((await play(setting, 'backfills', 'withdraw', backfills)).did)).toEqual(['run ceph config rm osd osd_max_backfills']);
   });
 
   test('an OSD gets its own keyring and no other', async () => {
@@ -141,7 +147,7 @@ describe('the assembly', async () => {
 });
 
 test('all types are in the catalogue, all that they do may be done again, and what they hold is probed', () => {
-  const types: readonly ComponentType[] = [cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool];
+  const types: readonly ComponentType[] = [cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool, setting];
   expect(catalogue).toEqual(expect.arrayContaining([...types]));
   for (const type of types) for (const transition of Object.values(type.transitions)) if (transition.action) expect(transition.idempotent).toBe(true);
   expect(types.flatMap(({ probes }) => Object.keys(probes)).toSorted()).toEqual(['available', 'member', 'mounted', 'ready', 'up']);

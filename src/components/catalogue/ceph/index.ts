@@ -7,3 +7,4 @@ export { monitor } from './monitor.ts';
 export { mount } from './mount.ts';
 export { osd } from './osd.ts';
 export { pool } from './pool.ts';
+export { setting } from './setting.ts';
