@@ -182,7 +182,11 @@ describe('words', () => {
   });
 });
 
-it('docs/pictures/diet-graph.svg is what tutti draws: tutti graph assemblies/diet/assembly.yaml -o docs/pictures/diet-graph.svg', async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'bin/tutti.js'), 'graph', 'assemblies/diet/assembly.yaml'], { cwd: root });
-  expect(stdout.trim()).toBe(textOf('docs/pictures/diet-graph.svg').trim());
+it.each([
+  ['docs/pictures/diet-graph.svg', ['assemblies/diet/assembly.yaml']],
+  ['docs/pictures/ceph-graph.svg', ['assemblies/ceph/assembly.yaml']],
+  ['docs/pictures/ceph-osd.svg', ['assemblies/ceph/assembly.yaml', '--type', 'ceph/osd']],
+])('%s is what tutti draws: tutti graph %j -o the same', async (picture, args) => {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'bin/tutti.js'), 'graph', ...args], { cwd: root });
+  expect(stdout.trim()).toBe(textOf(picture).trim());
 });

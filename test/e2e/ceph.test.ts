@@ -137,6 +137,11 @@ describe('Ceph', { timeout: 280_000 }, () => {
       expect(await ceph('osd dump -f json')).not.toContain('noout');
     });
 
+    test('a setting that needs a restart is rolled out', async () => {
+      await underLoad('configure');
+      for (const id of [1, 2, 3]) expect((await ceph(`config show osd.${id} osd_op_num_threads_per_shard_ssd`)).trim()).toBe('3');
+    });
+
     test('an OSD comes on a new host, and goes after it has given away all it had', async () => {
       await underLoad('grow');
       expect(JSON.parse(await ceph('osd find 4 -f json'))).toMatchObject({ crush_location: { host: 'h4' } });

@@ -63,6 +63,12 @@ describe('what the operators of a cluster do is done in their order', () => {
     expect(shortly((await play(setting, 'backfills', 'withdraw', backfills)).did)).toEqual(['run ceph config rm osd osd_max_backfills']);
   });
 
+  test('a daemon that is gone, since its host was booted, is started again by who waits for it', async () => {
+    const context = scriptedContext({ type: monitor, component: 'mon[1]', data: { identity }, script: { kind: 'vanished', stdout: '', stderr: '' } });
+    await expect(async () => monitor.transitions.join.action!(context)).rejects.toThrow('in the quorum');
+    expect(context.did).toEqual([expect.stringMatching(/^start mon: ceph-mon -i mon1 .* -f$/)]);
+  });
+
   test('an OSD gets its own keyring and no other', async () => {
     const context = await play(osd, 'osd[2]', 'place');
     expect(context.transferred).toEqual(new Map([['keyring', 'admin:/c/keys/osd.2.keyring']]));

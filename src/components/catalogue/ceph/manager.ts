@@ -1,6 +1,6 @@
 import { defineComponent } from '../../define.ts';
 import type { ActionContext } from '../../model.ts';
-import { askCluster, capabilities, ensureKey, eraseFiles, identityPort, idOf, idParameter, interfaces, placeFiles, probeAlive, quorumPort, startDaemon, stopDaemon } from './shared.ts';
+import { askCluster, capabilities, ensureAlive, ensureKey, eraseFiles, identityPort, idOf, idParameter, interfaces, placeFiles, probeAlive, quorumPort, startDaemon, stopDaemon } from './shared.ts';
 
 /** A manager. Without one nobody knows the state of placement groups, hence nobody can say what is safe. */
 export const manager = defineComponent({
@@ -42,6 +42,7 @@ async function place(context: ActionContext): Promise<void> {
 
 /** The map still shows the manager of before when one has just been started again: the process that is active must be the one that runs. */
 async function activate(context: ActionContext): Promise<void> {
+  await ensureAlive(context, 'mgr');
   await context.waitUntil(
     `mgr.${idOf(context)} is available`,
     async () => {

@@ -19,7 +19,7 @@ export const monitor = defineComponent({
     join: { from: 'running', to: 'member', behaviour: 'deploy', action: (context) => untilServing(context, 'mon'), idempotent: true, durationMs: 1_500 },
     fetch: { from: 'absent', to: 'formatted', behaviour: 'enlist', action: fetch, idempotent: true, durationMs: 1_500 },
     startMore: { from: 'formatted', to: 'running', behaviour: 'enlist', action: (context) => startDaemon(context, 'mon', '--public-addr', context.address), idempotent: true, durationMs: 50 },
-    joinMore: { from: 'running', to: 'member', behaviour: 'enlist', action: (context) => untilServing(context, 'mon'), idempotent: true, durationMs: 3_000 },
+    joinMore: { from: 'running', to: 'member', behaviour: 'enlist', action: (context) => untilServing(context, 'mon', '--public-addr', context.address), idempotent: true, durationMs: 3_000 },
     halt: { from: 'member', to: 'stopped', behaviour: 'restart', action: halt, idempotent: true, durationMs: 1_500 },
     startAgain: { from: 'stopped', to: 'running', behaviour: 'restart', action: (context) => startDaemon(context, 'mon'), idempotent: true, durationMs: 50 },
     rejoin: { from: 'running', to: 'member', behaviour: 'restart', action: (context) => untilServing(context, 'mon'), idempotent: true, durationMs: 3_000 },

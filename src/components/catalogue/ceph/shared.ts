@@ -201,9 +201,15 @@ async function stateOf(context: ActionContext, kind: DaemonKind): Promise<string
   return ((await askDaemon(context, states[kind].question)) as { readonly state?: string } | undefined)?.state;
 }
 
+/** Starts a daemon again that is gone: its host may have been booted since it was started, and a retry is of the transition that waits. */
+export async function ensureAlive(context: ActionContext, kind: DaemonKind, ...more: readonly string[]): Promise<void> {
+  if ((await context.pollScript(kind)).kind !== 'alive') await startDaemon(context, kind, ...more);
+}
+
 /** Waits until the daemon says that it serves; one that ends meanwhile is a failure at once. */
-export async function untilServing(context: ActionContext, kind: DaemonKind): Promise<void> {
+export async function untilServing(context: ActionContext, kind: DaemonKind, ...more: readonly string[]): Promise<void> {
   const { serving, means } = states[kind];
+  await ensureAlive(context, kind, ...more);
   await context.waitUntil(`${kind}.${daemonId(context, kind)} is ${means}`, async () => serving.includes((await stateOf(context, kind)) ?? ''), { timeoutMs: 240_000, everyMs: 200, alive: kind });
 }
 
