@@ -262,9 +262,9 @@ tutti_kill() {
   case $tutti_is in alive | dead) if tutti_ours "$1" $tutti_who; then tutti_end_group "${'$'}{tutti_who%% *}" "$2" "$3"; fi ;; esac
   case $tutti_keeper in alive | dead)
     tutti_i=0
-    while tutti_alive $tutti_keeper_who && [ $tutti_i -lt ${unwrittenMs / 10} ]; do sleep 0.01; tutti_i=$((tutti_i + 1)); done
-    # A keeper that was killed outright has left its watch over the time limit behind.
-    if tutti_ours "$1" $tutti_keeper_who; then tutti_end_group "${'$'}{tutti_keeper_who%% *}" KILL 0; fi
+    while tutti_exit; [ "$tutti_exit" = - ] && tutti_alive $tutti_keeper_who && [ $tutti_i -lt ${unwrittenMs / 10} ]; do sleep 0.01; tutti_i=$((tutti_i + 1)); done
+    # A keeper that was killed outright has left its watch over the time limit behind. One that wrote the exit code ends by itself, or goes on to keep other scripts.
+    if [ "$tutti_exit" = - ] && tutti_ours "$1" $tutti_keeper_who; then tutti_end_group "${'$'}{tutti_keeper_who%% *}" KILL 0; fi
     tutti_presence guard
     [ $tutti_is = alive ] && kill -s TERM "${'$'}{tutti_who%% *}"
   esac

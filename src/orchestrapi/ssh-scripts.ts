@@ -25,6 +25,8 @@ interface Attended {
   readonly since: number;
   /** Its end; undefined when the shell was lost before that. Never rejects. */
   readonly end: Promise<Ended | undefined>;
+  /** Its shell is free again. It is still known for a moment, to who has just been told that it was started. */
+  isOver: boolean;
   /** Lets it go on alone. */
   release(): void;
   /** Why nobody is to wait for it any more. */
@@ -77,10 +79,10 @@ export class SshScripts {
   }
 
   #hasPlace(): boolean {
-    if (this.#attended.size < attendedAtOnce) return true;
-    const oldest = this.#attended.values().next().value!;
-    if (performance.now() - oldest.since < attendedMs) return false;
-    oldest.release();
+    const going = [...this.#attended.values()].filter(({ isOver }) => !isOver);
+    if (going.length < attendedAtOnce) return true;
+    if (performance.now() - going[0]!.since < attendedMs) return false;
+    going[0]!.release();
     return true;
   }
 
@@ -116,14 +118,18 @@ export class SshScripts {
         clearTimeout(silence);
         clearTimeout(guard);
         lease?.release(isReusable ? 'reusable' : 'used');
-        if (this.#attended.get(id) === attended) this.#attended.delete(id);
+        attended.isOver = true;
+        setImmediate(forget);
         begun.resolve(undefined);
       }
     };
+    const forget = (): void => {
+      if (this.#attended.get(id) === attended) this.#attended.delete(id);
+    };
     const attended: Attended = {
-      since: performance.now(), end: play(),
+      since: performance.now(), end: play(), isOver: false,
       release: () => {
-        if (this.#attended.get(id) === attended) this.#attended.delete(id);
+        forget();
         lease?.shell.close();
       },
     };
