@@ -1,5 +1,6 @@
 import { HostError, type Command, type CommandResult, type FileToPut, type Host, type HostErrorCode, type Script, type ScriptStatus } from './host.ts';
 import { shown } from './quote.ts';
+import { commandText, scriptFiles, scriptFolder } from './script.ts';
 
 /** What was asked of a recording host, in order, as plain data. */
 export type Recorded =
@@ -64,6 +65,8 @@ export function recordingHost({ name, answers = [], files = {}, workFolder = `/w
     return status;
   };
   const statusOf = (id: string): ScriptStatus => scripts.get(id) ?? { kind: 'absent' };
+  /** Who started a script, and with what, is read from there. */
+  const commandFileOf = (id: string): string => `${scriptFolder(workFolder, id)}/${scriptFiles.command}`;
   const kill = (id: string, signal: keyof typeof signalNumbers): ScriptStatus => (statusOf(id).kind === 'alive' ? end(id, { exitCode: 128 + signalNumbers[signal], stdout: '', stderr: '' }) : statusOf(id));
 
   return {
@@ -89,6 +92,7 @@ export function recordingHost({ name, answers = [], files = {}, workFolder = `/w
     async start(script) {
       if (statusOf(script.id).kind !== 'absent') return statusOf(script.id);
       log.push({ kind: 'start', ...script });
+      texts.set(commandFileOf(script.id), commandText(script, { folder: scriptFolder(workFolder, script.id), workFolder, cwd: script.cwd ?? workFolder }));
       const answer = answerTo(script.command);
       if (!(answer?.staysAlive ?? (script.timeoutMs === undefined && answer?.exitCode === undefined))) return end(script.id, resultOf(answer));
       const status: ScriptStatus = { kind: 'alive', pid: ++pids };
@@ -113,7 +117,11 @@ export function recordingHost({ name, answers = [], files = {}, workFolder = `/w
       for (const id of ids) {
         if (statusOf(id).kind === 'alive') throw failure('BUSY', `the script "${id}" is alive`);
         log.push({ kind: 'forget', id });
-        for (const one of scripts.keys()) if (one === id || one.startsWith(`${id}/`)) scripts.delete(one);
+        for (const one of scripts.keys()) {
+          if (one !== id && !one.startsWith(`${id}/`)) continue;
+          scripts.delete(one);
+          texts.delete(commandFileOf(one));
+        }
       }
     },
     async destroy() {

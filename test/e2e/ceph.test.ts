@@ -137,6 +137,25 @@ describe('Ceph', { timeout: 280_000 }, () => {
       expect(await ceph('osd dump -f json')).not.toContain('noout');
     });
 
+    test('an OSD that does not come back from its restart: noout is unset by itself, the next one is left alone; mended and retried, the cluster is whole', async () => {
+      await bed().inside('h2', 'cd /var/tmp/tutti-*/osd* && mv data data-away');
+      const working = await client();
+      const { code, out } = await run('restart-osds').ending;
+      expect(code).toBe(1);
+      expect(out).toMatch(/FAILED +osd\[2\]\.bootAgain/);
+      expect(started(out)).not.toContain('osd[3].halt');
+      expect(await ceph('osd dump -f json')).not.toContain('noout');
+
+      await bed().inside('h2', 'cd /var/tmp/tutti-*/osd* && mv data-away data');
+      const retried = await play('retry').ending;
+      expect({ code: retried.code, out: retried.code === 0 ? '' : retried.out }).toEqual({ code: 0, out: '' });
+      expect(started(retried.out)).toContain('osd[3].halt');
+      expect(await working.end()).toMatchObject({ lost: '' });
+      expect(await ceph('osd dump -f json')).not.toContain('noout');
+      expect(JSON.parse(await ceph('osd stat -f json'))).toMatchObject({ num_up_osds: 3, num_in_osds: 3 });
+      expect(await play('status', '--probe').ending).toMatchObject({ code: 0 });
+    });
+
     test('a setting that needs a restart is rolled out', async () => {
       await underLoad('configure');
       for (const id of [1, 2, 3]) expect((await ceph(`config show osd.${id} osd_op_num_threads_per_shard_ssd`)).trim()).toBe('3');

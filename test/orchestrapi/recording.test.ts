@@ -34,3 +34,13 @@ test('a step has ended at once, a daemon lives until it is killed', async () => 
   expect(await end).toMatchObject({ exitCode: 143 });
   expect(await host.poll('never')).toEqual({ kind: 'absent' });
 });
+
+test('who started a script, and with what, is read from it as on any other host, until it is forgotten', async () => {
+  const host = recordingHost({ name: 'h' });
+  await host.start({ id: 'daemons/d/x', command: ['serve', '80'], env: { BY: 'me' } });
+  const file = '/work/h/scripts/daemons/d/x/command';
+  expect(await host.get(file)).toMatch(/^#\["serve","80"\]\n[^]*export BY=me\n/);
+  await host.kill('daemons/d/x');
+  await host.forget('daemons/d/x');
+  await expect(host.get(file)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});

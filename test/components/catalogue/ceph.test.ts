@@ -1,29 +1,18 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseAndCheck } from '../../../src/assembly/parse.ts';
-import { simulate } from '../../../src/assembly/simulate.ts';
-import { createAssembly } from '../../../src/assembly/step.ts';
 import { catalogue } from '../../../src/components/catalogue/index.ts';
 import { cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool, setting } from '../../../src/components/catalogue/ceph/index.ts';
 import { hasActiveServer } from '../../../src/components/catalogue/ceph/filesystem.ts';
 import { isClean } from '../../../src/components/catalogue/ceph/shared.ts';
 import type { ComponentType, Value } from '../../../src/components/model.ts';
+import type { ScriptStatus } from '../../../src/orchestrapi/host.ts';
+import { healthyCeph } from './healthy-ceph.ts';
 import { scriptedContext, type Answers } from './scripted-context.ts';
 
 const identity = { on: 'admin', folder: '/c', configuration: '[global]\nfsid = f\n' };
 const asCeph = 'timeout 60 ceph --connect-timeout 10 -c /c/ceph.conf -k /c/keys/client.admin.keyring';
-const clean = '{"pg_summary":{"num_pgs":8,"num_pg_by_state":[{"name":"active+clean","num":8}]}}';
 
 /** A cluster in which all is well. */
-const well: Answers = (command) => {
-  if (command.includes('python3')) return { stdout: JSON.stringify({ state: command.endsWith('mon_status') ? 'peon' : command.includes('/w/asok status') ? 'active' : '' }) };
-  if (command.includes(' pg stat ')) return { stdout: clean };
-  if (command.includes(' mgr dump ')) return { stdout: '{"available":true}' };
-  if (command.includes(' osd find ')) return { stdout: '{"crush_location":{"host":"h4"}}' };
-  if (command.includes(' fs get ')) return { stdout: '{"mdsmap":{"info":{"gid_1":{"state":"up:active"}}}}' };
-  return undefined;
-};
+const well: Answers = (command) => healthyCeph.find(({ to }) => to.test(command));
 
 async function play(type: ComponentType, component: string, transition: string, { answers = well, data = {}, with: parameters }: { answers?: Answers; data?: Record<string, Value>; with?: Record<string, Value> } = {}) {
   const context = scriptedContext({ type, component, answers, data: { identity, ...data }, ...(parameters ? { with: parameters } : {}) });
@@ -117,38 +106,30 @@ test('a metadata server that stands by is not active', () => {
   expect(hasActiveServer({ mdsmap: { info: { a: { state: 'up:standby' }, b: { state: 'up:active' } } } })).toBe(true);
 });
 
-describe('the assembly', async () => {
-  const folder = join(import.meta.dirname, '../../../assemblies/ceph');
-  const file = join(folder, 'assembly.yaml');
-  const { assembly, diagnostics } = parseAndCheck(await readFile(file, 'utf8'), file, { types: new Map(catalogue.map((type) => [type.name, type])), folder });
-  /** What the last of these programs starts, played one after the other. */
-  const starts = (...programs: string[]) => {
-    const { state } = createAssembly(assembly!);
-    let names: string[] = [];
-    for (const name of programs) {
-      const simulation = simulate(state, assembly!.programs.get(name)!, () => ({ durationMs: 1_000, outcome: { kind: 'done' as const, writes: { identity: 'x', name: 'x' } } }));
-      expect(simulation.outcome).toBe('done');
-      names = simulation.happenings.flatMap(({ happening }) => (happening.kind === 'started' ? [`${happening.action.component}.${happening.action.transition}`] : []));
-    }
-    return names;
-  };
+describe('an OSD that is restarted under a flag', () => {
+  const broken: { transition: string; answers: Answers; script?: ScriptStatus }[] = [
+    { transition: 'halt', answers: (command) => (command.includes('ok-to-stop') ? { exitCode: 16 } : well(command)) },
+    { transition: 'bootAgain', answers: well, script: { kind: 'vanished', stdout: '', stderr: '' } },
+    { transition: 'settle', answers: (command) => (command.includes('pg stat') ? { exitCode: 1 } : well(command)) },
+  ];
+  const context = (of: Partial<Parameters<typeof scriptedContext>[0]>, flag?: string) => scriptedContext({ type: osd, component: 'osd[2]', answers: well, ...of, data: { identity, ...(flag === undefined ? {} : { flag }) } });
 
-  test('no program of it waits for ever', () => {
-    expect(diagnostics.filter(({ severity }) => severity !== 'note')).toEqual([]);
+  test.each(broken)('unsets it before it reports the failure of $transition', async ({ transition, ...of }) => {
+    const failing = context(of, 'noout');
+    await expect(async () => osd.transitions[transition as 'halt'].action!(failing)).rejects.toThrow();
+    expect(shortly(failing.did).at(-1)).toBe('run ceph osd unset noout');
   });
 
-  test('formatting the OSDs waits for no monitor', () => {
-    const order = starts('deploy');
-    expect(order.indexOf('osd[3].format')).toBeLessThan(order.indexOf('mon[1].join'));
+  test.each(broken)('leaves it alone where no guard has set it: $transition', async ({ transition, ...of }) => {
+    const failing = context(of);
+    await expect(async () => osd.transitions[transition as 'halt'].action!(failing)).rejects.toThrow();
+    expect(failing.did.join()).not.toContain('unset');
   });
 
-  test('monitors to which restart is pushed at once go one after the other', () => {
-    expect(starts('deploy', 'restart-monitors').filter((name) => /halt|rejoin/.test(name)).map((name) => name.replace(/.*\./, ''))).toEqual(['halt', 'rejoin', 'halt', 'rejoin', 'halt', 'rejoin']);
-  });
-
-  test('stop ends the last quorum last, destroy forgets the keys', () => {
-    expect(starts('deploy', 'stop').slice(-2)).toEqual(['mon[2].end', 'mon[3].end']);
-    expect(starts('deploy', 'destroy')).toContain('cluster.forget');
+  test('tells its own failure also when the flag cannot be unset, and warns of that', async () => {
+    const failing = context({ answers: (command) => (/unset|ok-to-stop/.test(command) ? { exitCode: 1 } : well(command)) }, 'noout');
+    await expect(async () => osd.transitions.halt.action!(failing)).rejects.toThrow('it is safe');
+    expect(failing.warnings.at(-1)).toContain('"noout" could not be unset');
   });
 });
 

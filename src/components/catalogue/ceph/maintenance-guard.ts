@@ -3,34 +3,41 @@ import type { ActionContext } from '../../model.ts';
 import { administrate, identityPort, interfaces, quorumPort } from './shared.ts';
 
 /**
- * The flag `noout`: while it is set, an OSD that is down is not replaced by new copies elsewhere. OSDs that are restarted hold it, so that `release`
- * waits until all that left are back. `lift` is for a restart that failed: the flag is unset although an OSD is away, and the cluster heals itself.
+ * The flag `noout`: while it is set, an OSD that is down is not replaced by new copies elsewhere. It is set only when all OSDs are up, and OSDs are restarted
+ * under it: `release` waits until all that left are back. One that does not come back unsets it by itself, before it reports its failure.
+ * `lift` is for a restart that was interrupted and dropped: the flag is unset although an OSD is away.
  */
 export const maintenanceGuard = defineComponent({
   name: 'ceph/maintenance-guard',
-  about: 'The flag noout: OSDs are restarted only while it is set, and it is not unset while one is away.',
-  places: ['normal', 'noout', 'lifted'],
+  about: 'The flag noout: OSDs are restarted under it, and it is unset when they are back, or when one fails.',
+  places: ['normal', 'noout'],
   initialPlace: 'normal',
   behaviours: ['hold', 'release', 'lift'],
-  groups: { held: ['noout', 'lifted'] },
+  // `lift` does not wait for an OSD that is away.
+  groups: { held: ['noout'] },
   transitions: {
     set: { from: 'normal', to: 'noout', behaviour: 'hold', action: set, idempotent: true, durationMs: 500 },
-    setAgain: { from: 'lifted', to: 'noout', behaviour: 'hold', dockSet: 'lifted', action: set, idempotent: true, durationMs: 500 },
     unset: { from: 'noout', to: 'normal', behaviour: 'release', action: unset, idempotent: true, durationMs: 500 },
-    lift: { from: 'noout', to: 'lifted', behaviour: 'lift', action: unset, idempotent: true, durationMs: 500 },
-    close: { from: 'lifted', to: 'normal', behaviour: 'release', dockSet: 'lifted', durationMs: 0 },
+    lift: { from: 'noout', to: 'noout', behaviour: 'lift', action: unset, idempotent: true, durationMs: 500 },
   },
   ports: {
-    identity: identityPort('set', 'setAgain', 'unset', 'lift'),
-    mons: quorumPort('set', 'setAgain', 'unset', 'lift'),
+    identity: identityPort('set', 'unset', 'lift'),
+    mons: quorumPort('set', 'unset', 'lift'),
+    // What a restart needs. Without it the flag would be set, and nothing would end that unsets it.
+    mgr: { kind: 'use', boundTo: ['set'], interface: interfaces.manager },
+    osds: { kind: 'use', boundTo: ['set'], interface: interfaces.osd, atLeast: 'all' },
     noout: { kind: 'provide', boundTo: ['held'], interface: interfaces.noout },
+    flag: { kind: 'data-provide', boundTo: ['held'], interface: interfaces.flag },
   },
 });
 
+const flag = 'noout';
+
 async function set(context: ActionContext): Promise<void> {
-  await administrate(context, ['osd', 'set', 'noout']);
+  await administrate(context, ['osd', 'set', flag]);
+  context.write('flag', flag);
 }
 
 async function unset(context: ActionContext): Promise<void> {
-  await administrate(context, ['osd', 'unset', 'noout']);
+  await administrate(context, ['osd', 'unset', flag]);
 }

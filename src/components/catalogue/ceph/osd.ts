@@ -1,5 +1,5 @@
 import { defineComponent } from '../../define.ts';
-import type { ActionContext } from '../../model.ts';
+import type { Action, ActionContext } from '../../model.ts';
 import { administrate, askCluster, capabilities, ensureKey, eraseFiles, format, identityPort, osdIdOf, interfaces, placeFiles, probeServing, quorumPort, startDaemon, stopDaemon, untilClean, untilSafe, untilServing } from './shared.ts';
 
 /**
@@ -20,10 +20,10 @@ export const osd = defineComponent({
     start: { from: 'formatted', to: 'running', behaviour: 'deploy', action: (context) => startDaemon(context, 'osd'), idempotent: true, durationMs: 50 },
     boot: { from: 'running', to: 'up', behaviour: 'deploy', action: (context) => untilServing(context, 'osd'), idempotent: true, durationMs: 2_000 },
     retire: { from: 'up', to: 'leaving', behaviour: 'restart', durationMs: 0 },
-    halt: { from: 'leaving', to: 'down', behaviour: 'restart', action: halt, idempotent: true, durationMs: 3_000 },
-    startAgain: { from: 'down', to: 'restarted', behaviour: 'restart', action: (context) => startDaemon(context, 'osd'), idempotent: true, durationMs: 50 },
-    bootAgain: { from: 'restarted', to: 'returned', behaviour: 'restart', action: (context) => untilServing(context, 'osd'), idempotent: true, durationMs: 3_000 },
-    settle: { from: 'returned', to: 'up', behaviour: 'restart', action: untilClean, idempotent: true, durationMs: 4_000 },
+    halt: { from: 'leaving', to: 'down', behaviour: 'restart', action: underFlag(halt), idempotent: true, durationMs: 3_000 },
+    startAgain: { from: 'down', to: 'restarted', behaviour: 'restart', action: underFlag((context) => startDaemon(context, 'osd')), idempotent: true, durationMs: 50 },
+    bootAgain: { from: 'restarted', to: 'returned', behaviour: 'restart', action: underFlag((context) => untilServing(context, 'osd')), idempotent: true, durationMs: 3_000 },
+    settle: { from: 'returned', to: 'up', behaviour: 'restart', action: underFlag(untilClean), idempotent: true, durationMs: 4_000 },
     revive: { from: 'up', to: 'running', behaviour: 'revive', action: revive, idempotent: true, durationMs: 500 },
     bootRevived: { from: 'running', to: 'up', behaviour: 'revive', action: (context) => untilServing(context, 'osd'), idempotent: true, durationMs: 2_000 },
     drain: { from: 'up', to: 'drained', behaviour: 'drain', action: drain, idempotent: true, durationMs: 10_000 },
@@ -33,10 +33,11 @@ export const osd = defineComponent({
     erase: { from: 'formatted', to: 'absent', behaviour: 'remove', action: eraseFiles, idempotent: true, durationMs: 50 },
   },
   ports: {
-    identity: identityPort('place', 'halt', 'settle', 'drain', 'haltDrained', 'purge'),
+    identity: identityPort('place', 'halt', 'startAgain', 'bootAgain', 'settle', 'drain', 'haltDrained', 'purge'),
     mons: quorumPort('up', 'leaving', 'halt', 'bootAgain', 'settle', 'drain', 'haltDrained', 'purge', 'end'),
     mgr: { kind: 'use', boundTo: ['halt', 'settle', 'drain', 'haltDrained', 'purge'], interface: interfaces.manager },
     noout: { kind: 'use', boundTo: ['away'], interface: interfaces.noout, optional: true },
+    flag: { kind: 'data-use', boundTo: ['halt', 'startAgain', 'bootAgain', 'settle'], interface: interfaces.flag, optional: true },
     osd: { kind: 'provide', boundTo: ['up'], interface: interfaces.osd },
   },
   probes: { up: (context) => probeServing(context, 'osd') },
@@ -47,6 +48,28 @@ async function place(context: ActionContext): Promise<void> {
   const entity = `osd.${osdIdOf(context)}`;
   await ensureKey(context, entity, ['auth', 'get-or-create', entity, ...capabilities.osd]);
   await placeFiles(context, entity);
+}
+
+/** What is done to an OSD that a guard waits for: if it fails, nobody knows when the OSD is back, so that the flag is unset before the failure is reported. */
+function underFlag(act: Action): Action {
+  return async (context) => {
+    try {
+      await act(context);
+    } catch (failure) {
+      const flag = context.read('flag');
+      if (flag !== undefined) await unset(context, String(flag));
+      throw failure;
+    }
+  };
+}
+
+/** Whether it can or not, what is to be told is the failure before it. */
+async function unset(context: ActionContext, flag: string): Promise<void> {
+  try {
+    await administrate(context, ['osd', 'unset', flag]);
+  } catch {
+    context.warn(`"${flag}" could not be unset: push "lift" to the guard when the cluster answers.`);
+  }
 }
 
 async function halt(context: ActionContext): Promise<void> {

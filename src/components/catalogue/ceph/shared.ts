@@ -8,6 +8,7 @@ export const interfaces = {
   manager: 'ceph/manager',
   osd: 'ceph/osd',
   noout: 'ceph/noout',
+  flag: 'ceph/flag',
   poolName: 'ceph/pool-name',
   pool: 'ceph/pool',
   storage: 'ceph/storage',

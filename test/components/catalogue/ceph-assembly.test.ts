@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseAndCheck } from '../../../src/assembly/parse.ts';
+import { simulate } from '../../../src/assembly/simulate.ts';
+import { createAssembly } from '../../../src/assembly/step.ts';
+import { catalogue } from '../../../src/components/catalogue/index.ts';
+import type { RecordingHostOptions } from '../../../src/orchestrapi/recording.ts';
+import { healthyCeph } from './healthy-ceph.ts';
+import { recordedAssembly } from './recorded-assembly.ts';
+
+const folder = join(import.meta.dirname, '../../../assemblies/ceph');
+const file = join(folder, 'assembly.yaml');
+const { assembly, diagnostics } = parseAndCheck(await readFile(file, 'utf8'), file, { types: new Map(catalogue.map((type) => [type.name, type])), folder });
+
+describe('on the virtual clock', () => {
+  /** What the last of these programs starts, played one after the other. */
+  const starts = (...programs: string[]) => {
+    const { state } = createAssembly(assembly!);
+    let names: string[] = [];
+    for (const name of programs) {
+      const simulation = simulate(state, assembly!.programs.get(name)!, () => ({ durationMs: 1_000, outcome: { kind: 'done' as const, writes: { identity: 'x', name: 'x' } } }));
+      expect(simulation.outcome).toBe('done');
+      names = simulation.happenings.flatMap(({ happening }) => (happening.kind === 'started' ? [`${happening.action.component}.${happening.action.transition}`] : []));
+    }
+    return names;
+  };
+
+  test('no program of it waits for ever', () => {
+    expect(diagnostics.filter(({ severity }) => severity !== 'note')).toEqual([]);
+  });
+
+  test('formatting the OSDs waits for no monitor', () => {
+    const order = starts('deploy');
+    expect(order.indexOf('osd[3].format')).toBeLessThan(order.indexOf('mon[1].join'));
+  });
+
+  test('monitors to which restart is pushed at once go one after the other', () => {
+    expect(starts('deploy', 'restart-monitors').filter((name) => /halt|rejoin/.test(name)).map((name) => name.replace(/.*\./, ''))).toEqual(['halt', 'rejoin', 'halt', 'rejoin', 'halt', 'rejoin']);
+  });
+
+  test('stop ends the last quorum last, destroy forgets the keys', () => {
+    expect(starts('deploy', 'stop').slice(-2)).toEqual(['mon[2].end', 'mon[3].end']);
+    expect(starts('deploy', 'destroy')).toContain('cluster.forget');
+  });
+});
+
+describe('on hosts that note what they are asked', () => {
+  const isStart = (command: unknown) => String(command).includes('ceph-osd') && !String(command).includes('--mkfs');
+  /** Of what was asked, what sets and unsets the flag. */
+  const flags = (asked: readonly string[]) => asked.flatMap((line) => / osd ((?:un)?set noout)$/.exec(line)?.[1] ?? []);
+  const open = (more: Readonly<Record<string, RecordingHostOptions['answers']>> = {}) => recordedAssembly(assembly!, (host) => [...(more[host] ?? []), ...healthyCeph]);
+
+  test('noout is set, the OSDs are restarted one after the other, and it is unset', async () => {
+    await using cluster = await open();
+    expect(await cluster.play('deploy')).toMatchObject({ end: 'done', failures: [] });
+    const { end, started, asked } = await cluster.play('restart-osds');
+    expect(end).toBe('done');
+    expect(started.filter((name) => /halt|settle|guard/.test(name))).toEqual(['guard.set', 'osd[1].halt', 'osd[1].settle', 'osd[2].halt', 'osd[2].settle', 'osd[3].halt', 'osd[3].settle', 'guard.unset']);
+    expect(flags(asked)).toEqual(['set noout', 'unset noout']);
+  });
+
+  describe('an OSD that does not come back', () => {
+    const breaking = () => open({ 'node[2]': [{ to: isStart, staysAlive: true, times: 1 }, { to: isStart, exitCode: 1, stderr: 'no superblock', times: 2 }] });
+
+    test('noout is unset by itself, the next one is left alone, and when it is mended the rest goes on', async () => {
+      await using cluster = await breaking();
+      await cluster.play('deploy');
+      const { end, started, failures, asked } = await cluster.play('restart-osds');
+      expect(end).toBe('failed');
+      expect(failures).toEqual([expect.stringMatching(/^osd\[2\]\.bootAgain: .*osd\.2 is up/)]);
+      expect(flags(asked)).toEqual(['set noout', 'unset noout']);
+      expect(started).not.toContain('osd[3].retire');
+
+      const mended = await cluster.repair({ kind: 'retry', component: 'osd[2]', transition: 'bootAgain' });
+      expect(mended).toMatchObject({ end: 'done', failures: [] });
+      expect(mended.started).toEqual(expect.arrayContaining(['osd[2].settle', 'osd[3].halt', 'osd[3].settle', 'guard.unset']));
+      expect(flags(mended.asked)).toEqual(['unset noout']);
+    });
+
+    test('noout is not set again while it is away, also when the program that failed was dropped', async () => {
+      await using cluster = await breaking();
+      await cluster.play('deploy');
+      await cluster.play('restart-osds');
+      await cluster.repair({ kind: 'cancel' }, { kind: 'abort', component: 'osd[2]' }, { kind: 'abort', component: 'osd[3]' });
+      const { end, asked } = await cluster.play('restart-osds');
+      expect(end).toBe('deadlock');
+      expect(flags(asked)).toEqual([]);
+    });
+  });
+});

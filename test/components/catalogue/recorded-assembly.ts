@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { EngineEnd } from '../../../src/assembly/engine.ts';
+import { memoryJournal } from '../../../src/assembly/journal.ts';
+import type { Assembly, Event } from '../../../src/assembly/model.ts';
+import { shown } from '../../../src/orchestrapi/quote.ts';
+import { recordingHost, type RecordingHostOptions } from '../../../src/orchestrapi/recording.ts';
+import { Session } from '../../../src/session/session.ts';
+
+/** What a program did on hosts that only note what they are asked. */
+export interface Played {
+  readonly end: EngineEnd;
+  /** `osd[1].halt`, in the order of their starts. */
+  readonly started: readonly string[];
+  /** `osd[2].bootAgain: why`. */
+  readonly failures: readonly string[];
+  /** `admin: ceph osd set noout`: commands, questions, daemons and files, in their order on each host, host after host. */
+  readonly asked: readonly string[];
+}
+
+export interface RecordedAssembly extends AsyncDisposable {
+  /** Plays a program of the file. @throws TuttiError when it is not valid where the assembly stands */
+  play(program: string): Promise<Played>;
+  /** What an operator does to a failed program, which then goes on. */
+  repair(...events: readonly Event[]): Promise<Played>;
+}
+
+/** To who asks what kind of machine it is. */
+const machine = { to: '_NPROCESSORS_ONLN', stdout: 'hostname recorded\ncores 2\nmemory 4194304\n' };
+
+/**
+ * A whole assembly on recording hosts.
+ * @param answers what the hosts answer, by name; the others succeed in silence
+ */
+export async function recordedAssembly(assembly: Assembly, answers: (host: string) => RecordingHostOptions['answers']): Promise<RecordedAssembly> {
+  const hosts = new Map(assembly.hosts.map((name) => [name, recordingHost({ name, answers: [...(answers(name) ?? []), machine] })]));
+  const folder = await mkdtemp(join(tmpdir(), 'tutti-recorded-'));
+  let started: string[] = [];
+  let failures: string[] = [];
+  const session = await Session.open({
+    assembly, stateFolder: folder, hosts, journal: memoryJournal(),
+    onHappenings: (happenings) => {
+      for (const { happening } of happenings) {
+        if (happening.kind === 'started') started.push(`${happening.action.component}.${happening.action.transition}`);
+        if (happening.kind === 'failed') failures.push(`${happening.action.component}.${happening.action.transition}: ${happening.failure.message}`);
+      }
+    },
+  });
+  const during = async (act: () => Promise<EngineEnd>): Promise<Played> => {
+    const before = new Map([...hosts].map(([name, { log }]) => [name, log.length]));
+    [started, failures] = [[], []];
+    const end = await act();
+    const asked = [...hosts].flatMap(([name, { log }]) => log.slice(before.get(name)).flatMap((deed) => {
+      if (deed.kind === 'run' || deed.kind === 'start') return [`${name}: ${shown(deed.command)}`];
+      if (deed.kind === 'put') return deed.files.map(({ to }) => `${name}: file ${to}`);
+      return deed.kind === 'kill' ? [`${name}: kill ${deed.id}`] : [];
+    }));
+    return { end, started, failures, asked };
+  };
+  return {
+    play: (program) => during(() => session.play(assembly.programs.get(program)!)),
+    repair: (...events) => during(async () => {
+      await session.repair(events);
+      return session.engine.ended();
+    }),
+    async [Symbol.asyncDispose]() {
+      await session.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
