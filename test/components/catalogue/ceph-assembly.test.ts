@@ -88,4 +88,11 @@ describe('on hosts that note what they are asked', () => {
       expect(flags(asked)).toEqual([]);
     });
   });
+
+  test('noout is not set while an OSD was never up, since no restart of the others would end', async () => {
+    await using cluster = await open({ 'node[2]': [{ to: isStart, exitCode: 1 }] });
+    expect(await cluster.play('deploy')).toMatchObject({ end: 'failed' });
+    const { end, asked } = await cluster.play('restart-osds');
+    expect({ end, flags: flags(asked) }).toEqual({ end: 'failed', flags: [] });
+  });
 });
