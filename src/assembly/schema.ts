@@ -137,7 +137,7 @@ function componentType<T extends z.ZodType>(ofTransition: T) {
     initial: text('the name of a place').optional().meta({ description: 'Where it begins. Default: the first place.' }),
     groups: map('groups: {group: [place, …]}', list(text('the name of a place'), 'a list of places')).optional().meta({ description: 'Sets of places; a transition between two of them belongs to the group.' }),
     transitions: map('transitions: {transition: {from, to, behaviour}}', ofTransition).optional(),
-    switches: map('switches: {place: {port, cases}}', keys('a switch: {port, cases}', { port: text('the name of a data-use port'), cases: list(switchCase, 'a list of cases') })).optional().meta({ description: 'Places that choose by data which of their transitions to take.' }),
+    switches: map('switches: {place: {port, cases}}', keys('a switch: {port, cases}', { port: text('the name of a data port'), cases: list(switchCase, 'a list of cases') })).optional().meta({ description: 'Places that choose by data which of their transitions to take.' }),
     ports: map('ports: {port: {…}}', port).optional(),
     probes: map('probes: {place: command}', command).optional().meta({ description: 'A command that fails when the held place is no longer true.' }),
     parameters: map('parameters: {name: default}', parameter).optional(),

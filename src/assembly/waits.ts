@@ -109,7 +109,9 @@ function whyNotServed(member: Member, port: string): Wait['for'] {
       why: `${p.active ? `is withdrawing ("${p.withdrawing}" is to be left)` : 'is not active'}: ${whereIs(p.member)}`,
     }));
   }
-  const { sources } = endOf(member.dataUses, port)!;
+  const end = endOf(member.dataUses, port);
+  if (!end) return [{ component: member.spec.name, port, why: `is its own, and no action has written it: ${whereIs(member)}` }];
+  const { sources } = end;
   if (sources.length === 0) return [{ component: member.spec.name, port, why: 'is connected to nobody' }];
   return sources.filter((s) => !(s.port.name in s.member.state.published)).map((s) => ({
     component: s.member.spec.name, port: s.port.name, why: `has no value yet: ${whereIs(s.member)}`,

@@ -71,7 +71,7 @@ export type SwitchCase<T extends string = string> =
   | { readonly otherwise: readonly T[] };
 
 export interface Switch<T extends string = string> {
-  /** A data-use port bound to the switch. */
+  /** A data-use port bound to the switch, or a data-provide port of the component itself: then what its own action found out decides. */
   readonly port: string;
   readonly cases: readonly SwitchCase<T>[];
 }

@@ -79,6 +79,8 @@ export interface NetPlace {
   /** Behaviour -> transitions that leave the place. */
   readonly leaving: ReadonlyMap<string, readonly NetTransition[]>;
   readonly switch: Switch | undefined;
+  /** The switch reads a data-provide port of the component itself. */
+  readonly choosesByOwn: boolean;
   /** Use ports bound to the place itself. */
   readonly usePorts: readonly NetPort[];
   /** Use ports bound to a group of the place. */
@@ -144,6 +146,7 @@ function compile(type: ComponentType): Net {
   for (const name of type.places) {
     places.set(name, {
       name, index: places.size, groups: groupsOf(name), leaving: new Map(), switch: type.switches[name],
+      choosesByOwn: type.ports[type.switches[name]?.port ?? '']?.kind === 'data-provide',
       usePorts: of('use').filter((p) => p.places.has(name)),
       groupUsePorts: of('use').flatMap((port) => port.groups.filter((g) => type.groups[g]!.includes(name)).map((group) => ({ group, port }))),
       providePorts: of('provide').filter((p) => p.covers.has(name)),
@@ -250,8 +253,9 @@ function exits(place: NetPlace, state: ComponentState, around: Surroundings): re
   const out = place.leaving.get(state.behaviour);
   if (!out) return nothing;
   if (!place.switch) return out;
-  if (!around.isAvailable(place.switch.port)) return 'undecided';
-  const chosen = choose(place.switch.cases, around.read(place.switch.port));
+  const { port, cases } = place.switch;
+  if (place.choosesByOwn ? !Object.hasOwn(state.published, port) : !around.isAvailable(port)) return 'undecided';
+  const chosen = choose(cases, place.choosesByOwn ? state.published[port] : around.read(port));
   return out.filter((t) => chosen.includes(t.name));
 }
 

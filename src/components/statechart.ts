@@ -218,7 +218,7 @@ class Rules {
     const chooser = this.#type.switches[place];
     if (!chooser || out.length === 0) return out;
     if (!this.#isThere(context, chooser.port)) return [];
-    const value = context.values[chooser.port];
+    const value = context[this.#isOwn(chooser.port) ? 'published' : 'values'][chooser.port];
     const chosen = chooser.cases.find((c) => 'otherwise' in c || ('below' in c ? typeof value === 'number' && value < c.below : JSON.stringify(c.equals) === JSON.stringify(value)));
     const taken = chosen === undefined ? [] : 'otherwise' in chosen ? chosen.otherwise : chosen.take;
     return out.filter((t) => taken.includes(t));
@@ -246,7 +246,11 @@ class Rules {
   }
 
   #isThere(context: ChartContext, port: string): boolean {
-    return port in context.values || (this.#type.ports[port]!.optional ?? false);
+    return port in context[this.#isOwn(port) ? 'published' : 'values'] || (this.#type.ports[port]!.optional ?? false);
+  }
+
+  #isOwn(port: string): boolean {
+    return this.#type.ports[port]!.kind === 'data-provide';
   }
 
   #groupHolds(tokens: Marking, group: string): boolean {

@@ -173,6 +173,19 @@ describe('R2 leave', () => {
     expect(choose([{ below: 5, take: ['low'] }, { equals: 'x', take: ['word'] }, { equals: [1, 'a'], take: ['list'] }, { otherwise: ['rest'] }], value)).toEqual(expected);
   });
 
+  const own = net(`type t: off small big
+  s: off -> small by deploy 1
+  b: off -> big by deploy 1
+  v: data-provide off
+  off: switch v equals 7 s, otherwise b`);
+  test.each<[string, Record<string, Value>, string | undefined]>([
+    ['R2: a switch reads what its own component published', { v: 7 }, 'leave off s'],
+    ['R2: which may be something else', { v: 8 }, 'leave off b'],
+    ['R5: and waits while there is nothing', {}, undefined],
+  ])('%s', (_, published, expected) => {
+    expect(move(own, 'R2', at('off', { published }), world())).toBe(expected);
+  });
+
   test('a switch without a case that holds takes nothing', () => expect(choose([{ below: 5, take: ['low'] }], 7)).toEqual([]));
 });
 

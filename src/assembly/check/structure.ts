@@ -67,7 +67,7 @@ export const structureChecks: readonly TypeCheck[] = [
   },
   {
     name: 'switches',
-    about: 'a switch is a place, reads a data-use port that is bound to it, and takes transitions that leave it',
+    about: 'a switch is a place, reads a data-use port that is bound to it or a data-provide port of its own, and takes transitions that leave it',
     run: (type, where) => Object.keys(type.switches).flatMap((place) => switchProblems(type, place, whereOf(where, type, 'switch', place))),
   },
 ];
@@ -106,10 +106,10 @@ function switchProblems(type: ComponentType, place: string, where: Where | undef
   const { port, cases } = (type.switches as ComponentType['switches'])[place]!;
   if (!type.places.includes(place)) problems.push(error('UNKNOWN_PLACE', 'Unknown place', `The switch "${place}" is no place of "${type.name}".${didYouMean(place, type.places)}`, where));
   const found = Object.hasOwn(type.ports, port) ? type.ports[port] : undefined;
-  const readable = Object.keys(type.ports).filter((name) => type.ports[name]!.kind === 'data-use');
+  const readable = Object.keys(type.ports).filter((name) => type.ports[name]!.kind.startsWith('data-'));
   if (!found) problems.push(error('SWITCH_PORT', 'A switch without its data', `The switch "${place}" reads "${port}", which is no port of "${type.name}".${didYouMean(port, readable)}`, where));
-  else if (found.kind !== 'data-use') problems.push(error('SWITCH_PORT', 'A switch without its data', `The switch "${place}" reads "${port}", which is a ${found.kind} port: it needs a data-use port.`, where));
-  else if (!found.boundTo.includes(place)) problems.push(error('SWITCH_PORT', 'A switch without its data', `The switch "${place}" reads "${port}", which is not bound to it. Add "${place}" to the port's boundTo.`, where));
+  else if (!found.kind.startsWith('data-')) problems.push(error('SWITCH_PORT', 'A switch without its data', `The switch "${place}" reads "${port}", which is a ${found.kind} port: it needs a data-use port, or a data-provide port.`, where));
+  else if (found.kind === 'data-use' && !found.boundTo.includes(place)) problems.push(error('SWITCH_PORT', 'A switch without its data', `The switch "${place}" reads "${port}", which is not bound to it. Add "${place}" to the port's boundTo.`, where));
   const leaving = Object.keys(type.transitions).filter((name) => type.transitions[name]!.from === place);
   const taken = new Set<string>();
   let otherwise = false;
