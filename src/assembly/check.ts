@@ -7,7 +7,7 @@ import { structureChecks } from './check/structure.ts';
 import { wiringChecks } from './check/wiring.ts';
 import type { Assembly } from './model.ts';
 
-export { checkProgram, expandCalls, type Situation } from './check/programs.ts';
+export { checkProgram, expandCalls, instructionsFor, type Situation } from './check/programs.ts';
 export { lifeCycle } from './check/life-cycle.ts';
 export type { NamedCheck, TypeCheck } from './check/named.ts';
 

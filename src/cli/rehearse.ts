@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { checkProgram, expandCalls } from '../assembly/check.ts';
+import { instructionsFor } from '../assembly/check.ts';
 import { actionKey } from '../assembly/engine.ts';
 import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly, Program } from '../assembly/model.ts';
@@ -9,7 +9,7 @@ import { declared, simulate, type Simulation } from '../assembly/simulate.ts';
 import { situationOf, type AssemblyState } from '../assembly/state.ts';
 import { createAssembly } from '../assembly/step.ts';
 import { traceOf } from '../assembly/trace.ts';
-import { exitCodes, TuttiError, type ExitCode } from '../diagnostic.ts';
+import { exitCodes, type ExitCode } from '../diagnostic.ts';
 import { journalPath, stateFolderOf } from '../session/folder.ts';
 import { readRecorded, recordedState } from '../session/recorded.ts';
 import { rehearseAction, type ActionRehearsal } from '../session/rehearse-action.ts';
@@ -47,9 +47,7 @@ export async function recordedOf(file: string, assembly: Assembly): Promise<Reco
 export async function rehearsal(assembly: Assembly, name: string, state: AssemblyState, durations?: ReadonlyMap<string, number>, begin?: (action: ActionRef, now: AssemblyState) => void): Promise<Simulation> {
   const found = await programOf(assembly, name);
   const program: Program = 'kind' in found ? { name, instructions: await inModule(resolve(name), name, async () => instructionsOf(found)) } : found;
-  const { instructions } = expandCalls(assembly, program);
-  const errors = checkProgram(assembly, situationOf(state), program).filter((d) => d.severity === 'error');
-  if (errors.length > 0) throw new TuttiError(errors);
+  const instructions = instructionsFor(assembly, situationOf(state), program);
   return simulate(state, { ...program, instructions }, (action, now) => {
     begin?.(action, now);
     const { spec } = now.member(action.component);

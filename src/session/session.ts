@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkProgram, expandCalls } from '../assembly/check.ts';
+import { expandCalls, instructionsFor } from '../assembly/check.ts';
 import { actionKey, Engine, fold, inFlight, type Clock, type EngineEnd } from '../assembly/engine.ts';
 import type { Journal, JournalRecord, TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly, Event, Instruction, Program } from '../assembly/model.ts';
@@ -210,10 +210,7 @@ export class Session {
   }
 
   #checked(program: Program, before: readonly Instruction[] = []): readonly Instruction[] {
-    const { instructions } = expandCalls(this.assembly, program);
-    const errors = checkProgram(this.assembly, situationOf(this.engine.state), { ...program, instructions: [...before, ...instructions] }).filter((d) => d.severity === 'error');
-    if (errors.length > 0) throw new TuttiError(errors);
-    return instructions;
+    return instructionsFor(this.assembly, situationOf(this.engine.state), program, before);
   }
 
   #toConnection(use: string, provide: string) {

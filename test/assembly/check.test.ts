@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { check, checkProgram, checks, checkTypes, expandCalls, lifeCycle, typeChecks, type Situation } from '../../src/assembly/check.ts';
+import { check, checkProgram, checks, checkTypes, expandCalls, instructionsFor, lifeCycle, typeChecks, type Situation } from '../../src/assembly/check.ts';
 import type { Assembly, Instruction, Program } from '../../src/assembly/model.ts';
 import { parseTypes } from '../../src/assembly/parse.ts';
 import { defineComponent } from '../../src/components/define.ts';
@@ -140,6 +140,13 @@ describe('I7: a program against the situation in which it begins', () => {
     problems({ kind: 'disconnect', connection: connection('c.http -> s.http') }, { kind: 'delete', component: 's' });
     expect([...situation.components.keys()]).toEqual(['s', 'c']);
     expect([...situation.connections]).toHaveLength(1);
+  });
+  it('of a program that is right elsewhere, the first thing that does not fit is told, with the number of those that follow from it', () => {
+    const program: Program = { name: 'more', instructions: [{ kind: 'add', component: component('s', 'server') }, { kind: 'connect', connection: connection('c.http -> s.http') }, { kind: 'call', program: 'inner' }] };
+    expect(() => instructionsFor(assembly!, situation, program)).toThrow(expect.objectContaining({
+      diagnostics: [expect.objectContaining({ code: 'ALREADY_THERE', detail: expect.stringMatching(/^"s" is there already.* There is 1 more thing in "more" that does not fit what is there: it was run before, or needs another program first\.$/) })],
+    }));
+    expect(instructionsFor(assembly!, { components: new Map([['c', 'client']]), connections: [] }, program).map(({ kind }) => kind)).toEqual(['add', 'connect', 'pushBehaviour', 'pushBehaviour']);
   });
   it('expandCalls plays the called programs in their place', () => {
     const expanded = expandCalls(assembly!, assembly!.programs.get('outer')!);

@@ -88,6 +88,13 @@ describe('Ceph', { timeout: 280_000 }, () => {
       return out;
     }
 
+    /** A program that brought or took a component away, run once more: refused in one sentence, and nothing begins. */
+    async function again(program: string, says: string): Promise<void> {
+      const { code, out, err } = await run(program).ending;
+      expect({ program, code, started: started(out), problems: err.match(/^\S+:\d+\S* +[A-Z_]+ /gm)?.length }).toEqual({ program, code: 3, started: [], problems: 1 });
+      expect(err).toContain(says);
+    }
+
     beforeEach(() => { expect(bed().hosts).toHaveLength(5); });
 
     test('a host killed in mid-deploy: the run is retried after it was booted, and the cluster is whole', async () => {
@@ -159,12 +166,15 @@ describe('Ceph', { timeout: 280_000 }, () => {
     test('a setting that needs a restart is rolled out', async () => {
       await underLoad('configure');
       for (const id of [1, 2, 3]) expect((await ceph(`config show osd.${id} osd_op_num_threads_per_shard_ssd`)).trim()).toBe('3');
+      await again('configure', '"threads" is there already');
     });
 
     test('an OSD comes on a new host, and goes after it has given away all it had', async () => {
       await underLoad('grow');
       expect(JSON.parse(await ceph('osd find 4 -f json'))).toMatchObject({ crush_location: { host: 'h4' } });
+      await again('grow', '"new-osd" is there already');
       await underLoad('shrink');
+      await again('shrink', 'No component is named "new-osd"');
       expect(JSON.parse(await ceph('osd ls -f json'))).toEqual([1, 2, 3]);
       expect(await ceph('osd tree -f json')).not.toContain('h4');
     });
@@ -179,6 +189,7 @@ describe('Ceph', { timeout: 280_000 }, () => {
       await underLoad('replace-monitor');
       const { quorum_names: names } = JSON.parse(await ceph('quorum_status -f json')) as { quorum_names: string[] };
       expect(names.toSorted()).toEqual(['mon1', 'mon2', 'new-mon']);
+      await again('replace-monitor', '"new-mon" is there already');
     });
 
     test('stop ends all, monitors last; destroy leaves nothing', async () => {

@@ -73,6 +73,20 @@ export function checkProgram(assembly: Pick<Assembly, 'types' | 'programs' | 'ho
   return followProgram(assembly, situation, program).diagnostics;
 }
 
+/**
+ * The instructions of a program that fits a situation (I7), with those of the programs that it calls in their place. A program of a checked file is right in
+ * some situation: of what does not fit this one the first thing is told, and how many more there are, since they mostly follow from it.
+ * @param before what was played of the program already
+ * @throws TuttiError
+ */
+export function instructionsFor(assembly: Pick<Assembly, 'types' | 'programs' | 'hosts'>, situation: Situation, program: Program, before: readonly Instruction[] = []): readonly Instruction[] {
+  const { instructions } = expandCalls(assembly, program);
+  const [first, ...more] = checkProgram(assembly, situation, { ...program, instructions: [...before, ...instructions] }).filter(({ severity }) => severity === 'error');
+  if (first === undefined) return instructions;
+  if (more.length === 0) throw new TuttiError(first);
+  throw new TuttiError({ ...first, detail: `${first.detail} There ${more.length === 1 ? 'is 1 more thing' : `are ${more.length} more things`} in "${program.name}" that ${more.length === 1 ? 'does' : 'do'} not fit what is there: it was run before, or needs another program first.` });
+}
+
 /** Follows a program: what is wrong with it, and the situation after it. */
 function followProgram(assembly: Pick<Assembly, 'types' | 'programs' | 'hosts'>, situation: Situation, program: Program): { diagnostics: Diagnostic[]; after: () => Situation } {
   const diagnostics: Diagnostic[] = [];

@@ -47,17 +47,17 @@ describe('on the virtual clock', () => {
 
 describe('on hosts that note what they are asked', () => {
   const isStart = (command: unknown) => String(command).includes('ceph-osd') && !String(command).includes('--mkfs');
-  /** Of what was asked, what sets and unsets the flag. */
-  const flags = (asked: readonly string[]) => asked.flatMap((line) => / osd ((?:un)?set noout)$/.exec(line)?.[1] ?? []);
+  /** Of what was done, what sets and unsets the flag. */
+  const flags = (did: readonly string[]) => did.flatMap((line) => / osd ((?:un)?set noout)$/.exec(line)?.[1] ?? []);
   const open = (more: Readonly<Record<string, RecordingHostOptions['answers']>> = {}) => recordedAssembly(assembly!, (host) => [...(more[host] ?? []), ...healthyCeph]);
 
   test('noout is set, the OSDs are restarted one after the other, and it is unset', async () => {
     await using cluster = await open();
     expect(await cluster.play('deploy')).toMatchObject({ end: 'done', failures: [] });
-    const { end, started, asked } = await cluster.play('restart-osds');
+    const { end, started, did } = await cluster.play('restart-osds');
     expect(end).toBe('done');
     expect(started.filter((name) => /halt|settle|guard/.test(name))).toEqual(['guard.set', 'osd[1].halt', 'osd[1].settle', 'osd[2].halt', 'osd[2].settle', 'osd[3].halt', 'osd[3].settle', 'guard.unset']);
-    expect(flags(asked)).toEqual(['set noout', 'unset noout']);
+    expect(flags(did)).toEqual(['set noout', 'unset noout']);
   });
 
   describe('an OSD that does not come back', () => {
@@ -66,16 +66,16 @@ describe('on hosts that note what they are asked', () => {
     test('noout is unset by itself, the next one is left alone, and when it is mended the rest goes on', async () => {
       await using cluster = await breaking();
       await cluster.play('deploy');
-      const { end, started, failures, asked } = await cluster.play('restart-osds');
+      const { end, started, failures, did } = await cluster.play('restart-osds');
       expect(end).toBe('failed');
       expect(failures).toEqual([expect.stringMatching(/^osd\[2\]\.bootAgain: .*osd\.2 is up/)]);
-      expect(flags(asked)).toEqual(['set noout', 'unset noout']);
+      expect(flags(did)).toEqual(['set noout', 'unset noout']);
       expect(started).not.toContain('osd[3].retire');
 
       const mended = await cluster.repair({ kind: 'retry', component: 'osd[2]', transition: 'bootAgain' });
       expect(mended).toMatchObject({ end: 'done', failures: [] });
       expect(mended.started).toEqual(expect.arrayContaining(['osd[2].settle', 'osd[3].halt', 'osd[3].settle', 'guard.unset']));
-      expect(flags(mended.asked)).toEqual(['unset noout']);
+      expect(flags(mended.did)).toEqual(['unset noout']);
     });
 
     test('noout is not set again while it is away, also when the program that failed was dropped', async () => {
@@ -83,16 +83,45 @@ describe('on hosts that note what they are asked', () => {
       await cluster.play('deploy');
       await cluster.play('restart-osds');
       await cluster.repair({ kind: 'cancel' }, { kind: 'abort', component: 'osd[2]' }, { kind: 'abort', component: 'osd[3]' });
-      const { end, asked } = await cluster.play('restart-osds');
+      const { end, did } = await cluster.play('restart-osds');
       expect(end).toBe('deadlock');
-      expect(flags(asked)).toEqual([]);
+      expect(flags(did)).toEqual([]);
     });
   });
 
   test('noout is not set while an OSD was never up, since no restart of the others would end', async () => {
     await using cluster = await open({ 'node[2]': [{ to: isStart, exitCode: 1 }] });
     expect(await cluster.play('deploy')).toMatchObject({ end: 'failed' });
-    const { end, asked } = await cluster.play('restart-osds');
-    expect({ end, flags: flags(asked) }).toEqual({ end: 'failed', flags: [] });
+    const { end, did } = await cluster.play('restart-osds');
+    expect({ end, flags: flags(did) }).toEqual({ end: 'failed', flags: [] });
+  });
+
+  describe('a program that is run again', () => {
+    test.each(['deploy', 'lift', 'stop', 'destroy'])('%s: nothing is started, and no host is asked anything', async (program) => {
+      await using cluster = await open();
+      await cluster.play('deploy');
+      await cluster.play(program);
+      expect(await cluster.play(program)).toEqual({ end: 'done', started: [], failures: [], did: [], asked: [] });
+    });
+
+    test.each([
+      ['configure', '"threads" is there already'], ['replace-monitor', '"new-mon" is there already'], ['grow', '"new-osd" is there already'], ['shrink', 'No component is named "new-osd"'],
+    ])('%s: one diagnostic, and no host is asked anything', async (program, says) => {
+      await using cluster = await open();
+      await cluster.play('deploy');
+      if (program === 'shrink') await cluster.play('grow');
+      await cluster.play(program);
+      expect(await cluster.play(program)).toEqual({ end: 'refused', started: [], failures: [expect.stringContaining(says)], did: [], asked: [] });
+    });
+
+    test.each(['restart-osds', 'restart-monitors', 'restart-all'])('%s: a restart is not a state but an event; all is restarted once more, by the same commands, and is as it was', async (program) => {
+      await using cluster = await open();
+      await cluster.play('deploy');
+      const first = await cluster.play(program);
+      expect(first).toMatchObject({ end: 'done', failures: [] });
+      expect(await cluster.play(program)).toEqual(first);
+      // The cluster itself is told nothing but the flag, and that taken back.
+      expect(first.did.filter((line) => line.includes(' ceph --connect-timeout ')).map((line) => flags([line])[0])).toEqual(program === 'restart-monitors' ? [] : ['set noout', 'unset noout']);
+    });
   });
 });

@@ -4,23 +4,27 @@ import { join } from 'node:path';
 import type { EngineEnd } from '../../../src/assembly/engine.ts';
 import { memoryJournal } from '../../../src/assembly/journal.ts';
 import type { Assembly, Event } from '../../../src/assembly/model.ts';
+import { TuttiError } from '../../../src/diagnostic.ts';
 import { shown } from '../../../src/orchestrapi/quote.ts';
-import { recordingHost, type RecordingHostOptions } from '../../../src/orchestrapi/recording.ts';
+import { recordingHost, type Recorded, type RecordingHostOptions } from '../../../src/orchestrapi/recording.ts';
 import { Session } from '../../../src/session/session.ts';
 
 /** What a program did on hosts that only note what they are asked. */
 export interface Played {
-  readonly end: EngineEnd;
+  /** `refused`: it does not fit where the assembly stands. */
+  readonly end: EngineEnd | 'refused';
   /** `osd[1].halt`, in the order of their starts. */
   readonly started: readonly string[];
-  /** `osd[2].bootAgain: why`. */
+  /** `osd[2].bootAgain: why`; of a program that was refused, the details of its diagnostics. */
   readonly failures: readonly string[];
-  /** `admin: ceph osd set noout`: commands, questions, daemons and files, in their order on each host, host after host. */
+  /** `admin: ceph osd set noout`: what may change something (steps, daemons that are started or killed, files), in its order on each host, host after host. */
+  readonly did: readonly string[];
+  /** Questions, in the same way. */
   readonly asked: readonly string[];
 }
 
 export interface RecordedAssembly extends AsyncDisposable {
-  /** Plays a program of the file. @throws TuttiError when it is not valid where the assembly stands */
+  /** Plays a program of the file. */
   play(program: string): Promise<Played>;
   /** What an operator does to a failed program, which then goes on. */
   repair(...events: readonly Event[]): Promise<Played>;
@@ -47,19 +51,25 @@ export async function recordedAssembly(assembly: Assembly, answers: (host: strin
       }
     },
   });
-  const during = async (act: () => Promise<EngineEnd>): Promise<Played> => {
+  const during = async (act: () => Promise<Played['end']>): Promise<Played> => {
     const before = new Map([...hosts].map(([name, { log }]) => [name, log.length]));
     [started, failures] = [[], []];
     const end = await act();
-    const asked = [...hosts].flatMap(([name, { log }]) => log.slice(before.get(name)).flatMap((deed) => {
-      if (deed.kind === 'run' || deed.kind === 'start') return [`${name}: ${shown(deed.command)}`];
-      if (deed.kind === 'put') return deed.files.map(({ to }) => `${name}: file ${to}`);
-      return deed.kind === 'kill' ? [`${name}: kill ${deed.id}`] : [];
-    }));
-    return { end, started, failures, asked };
+    const since = (told: (deed: Recorded) => readonly string[]) => [...hosts].flatMap(([name, { log }]) => log.slice(before.get(name)).flatMap(told).map((line) => `${name}: ${line}`));
+    const did = since((deed) => {
+      if (deed.kind === 'start') return [shown(deed.command)];
+      if (deed.kind === 'put') return deed.files.map(({ to }) => `file ${to}`);
+      return deed.kind === 'kill' ? [`kill ${deed.id}`] : [];
+    });
+    const asked = since((deed) => (deed.kind === 'run' ? [shown(deed.command)] : []));
+    return { end, started, failures, did, asked };
   };
   return {
-    play: (program) => during(() => session.play(assembly.programs.get(program)!)),
+    play: (program) => during(() => session.play(assembly.programs.get(program)!).catch((refused: unknown) => {
+      if (!(refused instanceof TuttiError)) throw refused;
+      failures.push(...refused.diagnostics.map(({ detail = '' }) => detail));
+      return 'refused';
+    })),
     repair: (...events) => during(async () => {
       await session.repair(events);
       return session.engine.ended();
