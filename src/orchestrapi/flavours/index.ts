@@ -43,7 +43,8 @@ export async function bind(roles: readonly string[], { flavour, hosts }: Flavour
   const { InventoryError, readInventory } = await import('./ssh.ts');
   const { testbedInventory } = await import('./testbed.ts');
   try {
-    const inventory = name === 'ssh' ? readInventory(await readText(hosts), roles, dirname(resolve(hosts))) : await testbedInventory(roles, resolve(hosts));
+    const remote = roles.filter((role) => role !== 'local');
+    const inventory = name === 'ssh' ? readInventory(await readText(hosts), remote, dirname(resolve(hosts))) : await testbedInventory(remote, resolve(hosts));
     return { flavour: name, machines: Object.fromEntries(inventory) };
   } catch (cause) {
     if (!(cause instanceof InventoryError)) throw cause;
