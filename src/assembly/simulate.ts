@@ -113,7 +113,7 @@ export function lookAhead(state: AssemblyState, knownMs: (action: ActionRef, has
 }
 
 /** The default prediction: the declared duration, a good end, and a placeholder for each value that somebody may read. */
-export function declared(action: ActionRef, state: AssemblyState): Prediction {
+export function declared(action: ActionRef, state: AssemblyState): Prediction & { readonly outcome: { readonly kind: 'done' } } {
   const { net } = state.member(action.component);
   const t = net.transitions.get(action.transition)!;
   const writes: Record<string, Value> = {};

@@ -6,9 +6,10 @@ import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly, Program } from '../assembly/model.ts';
 import { instructionsOf } from '../assembly/program.ts';
 import { declared, simulate, type Simulation } from '../assembly/simulate.ts';
-import { situationOf, type AssemblyState } from '../assembly/state.ts';
+import { restore, situationOf, snapshot, type AssemblyState } from '../assembly/state.ts';
 import { createAssembly } from '../assembly/step.ts';
 import { traceOf } from '../assembly/trace.ts';
+import type { Value } from '../components/model.ts';
 import { exitCodes, type ExitCode } from '../diagnostic.ts';
 import { journalPath, stateFolderOf } from '../session/folder.ts';
 import { readRecorded, recordedState } from '../session/recorded.ts';
@@ -43,17 +44,27 @@ export async function recordedOf(file: string, assembly: Assembly): Promise<Reco
   return { state, durations };
 }
 
-/** Plays a program on the virtual clock from `state`, which is advanced; `begin` hears each start, with the state then. @throws TuttiError when it is not valid there (I7) */
-export async function rehearsal(assembly: Assembly, name: string, state: AssemblyState, durations?: ReadonlyMap<string, number>, begin?: (action: ActionRef, now: AssemblyState) => void): Promise<Simulation> {
+type Writes = Readonly<Record<string, Value>>;
+
+interface RehearsalOptions {
+  readonly durations?: ReadonlyMap<string, number>;
+  /** What actions write, by their keys; a name in the place of what is not there. */
+  readonly learned?: ReadonlyMap<string, Writes>;
+  /** Hears each start, with the state then. */
+  readonly begin?: (action: ActionRef, now: AssemblyState) => void;
+}
+
+/** Plays a program on the virtual clock from `state`, which is advanced. @throws TuttiError when it is not valid there (I7) */
+export async function rehearsal(assembly: Assembly, name: string, state: AssemblyState, { durations, learned, begin }: RehearsalOptions = {}): Promise<Simulation> {
   const found = await programOf(assembly, name);
   const program: Program = 'kind' in found ? { name, instructions: await inModule(resolve(name), name, async () => instructionsOf(found)) } : found;
   const instructions = instructionsFor(assembly, situationOf(state), program);
   return simulate(state, { ...program, instructions }, (action, now) => {
     begin?.(action, now);
     const { spec } = now.member(action.component);
+    const { durationMs, outcome } = declared(action, now);
     const measured = durations?.get(`${action.component}.${action.transition}`) ?? durations?.get(`type ${spec.type}.${action.transition}`);
-    const prediction = declared(action, now);
-    return measured === undefined ? prediction : { ...prediction, durationMs: measured };
+    return { durationMs: measured ?? durationMs, outcome: { ...outcome, writes: { ...outcome.writes, ...learned?.get(actionKey(action)) } } };
   });
 }
 
@@ -61,16 +72,28 @@ export async function rehearsal(assembly: Assembly, name: string, state: Assembl
 export async function rehearse(io: Io, file: string, name: string, options: { readonly json?: boolean }): Promise<ExitCode> {
   const assembly = await requireAssembly(file);
   const recorded = await recordedOf(file, assembly);
-  const state = recorded?.state ?? createAssembly(assembly).state;
-  const played = new Map<string, { readonly host: string; readonly rehearsal: Promise<ActionRehearsal> | undefined }>();
-  const simulation = await rehearsal(assembly, name, state, recorded?.durations, (action, now) => {
-    played.set(actionKey(action), { host: now.member(action.component).spec.on, rehearsal: rehearseAction(assembly, action, now) });
-  });
+  const from = recorded?.state ?? createAssembly(assembly).state;
+  // A text stands for what an action would write, but it has no parts: a value that has some is taken from its rehearsal, and all is played again.
+  const learned = new Map<string, Writes>();
+  let before: number, played: Map<string, { readonly host: string; readonly rehearsal: Promise<ActionRehearsal> | undefined }>, simulation: Simulation;
+  do {
+    before = learned.size;
+    played = new Map();
+    simulation = await rehearsal(assembly, name, restore(snapshot(from), from.types), {
+      ...(recorded && { durations: recorded.durations }), learned,
+      begin: (action, now) => void played.set(actionKey(action), { host: now.member(action.component).spec.on, rehearsal: rehearseAction(assembly, action, now) }),
+    });
+    for (const [key, { rehearsal: rehearsed }] of played) {
+      const parts = Object.entries((await rehearsed)?.writes ?? {}).filter(([, value]) => typeof value === 'object');
+      if (parts.length > 0) learned.set(key, Object.fromEntries(parts));
+    }
+  } while (learned.size > before);
   const starts: Start[] = [];
   for (const { atMs, happening } of simulation.happenings) {
     if (happening.kind !== 'started') continue;
     const { host, rehearsal: rehearsed } = played.get(actionKey(happening.action))!;
-    starts.push({ atMs, host, component: happening.action.component, transition: happening.action.transition, ...((await rehearsed) ?? { does: [] }) });
+    const { does, unsure } = (await rehearsed) ?? { does: [] };
+    starts.push({ atMs, host, component: happening.action.component, transition: happening.action.transition, does, ...(unsure === undefined ? {} : { unsure }) });
   }
   const byHost = Map.groupBy(starts, ({ host }) => host);
   const hosts = [...new Set([...assembly.hosts, ...byHost.keys()])].filter((host) => byHost.has(host));
@@ -82,7 +105,7 @@ export async function rehearse(io: Io, file: string, name: string, options: { re
 }
 
 /** A start as `--dry-run --json` tells it. */
-interface Start extends ActionRehearsal {
+interface Start extends Omit<ActionRehearsal, 'writes'> {
   /** Since the program's start. */
   readonly atMs: number;
   readonly host: string;

@@ -2,6 +2,7 @@ import { actionKey, Interruption } from '../assembly/engine.ts';
 import type { ActionRef, Assembly } from '../assembly/model.ts';
 import { performer } from '../assembly/perform.ts';
 import { dataFor, type AssemblyState } from '../assembly/state.ts';
+import type { Value } from '../components/model.ts';
 import { catalogue } from '../components/catalogue/index.ts';
 import { failureOf } from '../orchestrapi/failure.ts';
 import type { Command, CommandResult, Orchestrapi } from '../orchestrapi/host.ts';
@@ -16,6 +17,8 @@ export interface ActionRehearsal {
   readonly does: readonly RehearsedDeed[];
   /** Why there may be more, or other things, than `does` says. */
   readonly unsure?: string;
+  /** What it would write to its data ports. */
+  readonly writes?: Readonly<Record<string, Value>>;
 }
 
 /** One thing asked of a machine: a command as a person reads it, a file's path, a daemon's name, or what is waited for. */
@@ -51,8 +54,9 @@ export function rehearseAction(assembly: Assembly, action: ActionRef, state: Ass
   // A component may be on a host that the file has no longer.
   const host = hosts.get(member.spec.on) ?? recordingHost({ name: member.spec.on, workFolder });
   const interruption = new Interruption();
-  /** With the values that a shell text finds in its environment. */
-  const told = (command: Command, env: Readonly<Record<string, string>> = {}): string => [shown(command), ...Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`)].join('  ');
+  /** With the values that a shell text finds in its environment, and what it reads. */
+  const told = (command: Command, { env = {}, input }: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {}): string =>
+    [shown(command), ...Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`), ...(input === undefined ? [] : [`<<< ${quote(input)}`])].join('  ');
   const note = (deed: RehearsedDeed, on?: string) => void does.push({ ...deed, ...(on === undefined || on === host.name ? {} : { on }) });
   const watched = (command: string, { exitCode, ...said }: CommandResult): CommandResult => {
     const look = (key: 'stdout' | 'stderr') => ({ enumerable: true, get: () => {
@@ -69,17 +73,19 @@ export function rehearseAction(assembly: Assembly, action: ActionRef, state: Ass
       return {
         ...door,
         async run(command, step = {}) {
-          note({ kind: 'run', what: told(command, step.env) }, step.on);
+          note({ kind: 'run', what: told(command, step) }, step.on);
           return watched(shown(command), await door.run(command, step));
         },
         async ask(command, step = {}) {
-          note({ kind: 'ask', what: told(command, step.env) }, step.on);
+          note({ kind: 'ask', what: told(command, step) }, step.on);
           return watched(shown(command), await door.ask(command, step));
         },
         async startScript(name, command, script) {
-          note({ kind: 'start', what: `${name}: ${told(command, script?.env)}` });
+          note({ kind: 'start', what: `${name}: ${told(command, script)}` });
           await door.startScript(name, command, script);
         },
+        // Whatever was to be started by then is taken to run.
+        pollScript: async () => ({ kind: 'alive', pid: 1 }),
         async killScript(name, how) {
           note({ kind: 'kill', what: name });
           return door.killScript(name, how);
@@ -117,7 +123,8 @@ export function rehearseAction(assembly: Assembly, action: ActionRef, state: Ass
   const data = dataFor(member, action.transition);
   return Promise.resolve(perform({ ...action }, data, { interruption, found: false })).then((outcome): ActionRehearsal => {
     if (outcome.kind === 'failed') return { does, unsure: `from here on it depends on what the host answers; to silence: ${outcome.failure.message.replace(actionKey(action), action.transition)}` };
-    return looked === undefined ? { does } : { does, unsure: `it looks at what the host answers to "${looked.length > 60 ? `${looked.slice(0, 60)}…` : looked}"` };
+    const { writes } = outcome;
+    return looked === undefined ? { does, writes } : { does, writes, unsure: `it looks at what the host answers to "${looked.length > 60 ? `${looked.slice(0, 60)}…` : looked}"` };
   });
 }
 

@@ -23,7 +23,7 @@ export const simulateCommand: AddCommand = (root, io, exit) => {
       const state = options.fromNow && recorded ? recorded.state : createAssembly(assembly).state;
       let worst: ExitCode = 0;
       for (const name of programs) {
-        const simulation = await rehearsal(assembly, name, state, options.declared ? undefined : recorded?.durations);
+        const simulation = await rehearsal(assembly, name, state, options.declared || !recorded ? {} : { durations: recorded.durations });
         if (!options.json) {
           for (const { atMs, happening } of simulation.happenings) {
             if (happening.kind === 'started') io.out(`${`+${duration(atMs)}`.padStart(10)}  ${happening.action.component}.${happening.action.transition}`);

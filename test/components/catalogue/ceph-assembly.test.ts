@@ -1,11 +1,15 @@
-import { readFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAndCheck } from '../../../src/assembly/parse.ts';
 import { simulate } from '../../../src/assembly/simulate.ts';
 import { createAssembly } from '../../../src/assembly/step.ts';
+import { requireAssembly } from '../../../src/cli/conduct.ts';
+import { run } from '../../../src/cli/main.ts';
 import { catalogue } from '../../../src/components/catalogue/index.ts';
 import type { RecordingHostOptions } from '../../../src/orchestrapi/recording.ts';
+import { stateFolderOf } from '../../../src/session/folder.ts';
 import { healthyCeph } from './healthy-ceph.ts';
 import { recordedAssembly } from './recorded-assembly.ts';
 
@@ -123,5 +127,44 @@ describe('on hosts that note what they are asked', () => {
       // The cluster itself is told nothing but the flag, and that taken back.
       expect(first.did.filter((line) => line.includes(' ceph --connect-timeout ')).map((line) => flags([line])[0])).toEqual(program === 'restart-monitors' ? [] : ['set noout', 'unset noout']);
     });
+  });
+});
+
+describe('a dry run', () => {
+  let place: string;
+  beforeEach(async () => void (place = await mkdtemp(join(tmpdir(), 'tutti-ceph-dry-'))));
+  afterEach(() => rm(place, { recursive: true }));
+
+  /** What would be done: `admin: ceph osd set noout`; and what would be started. */
+  async function dryRun(program: string): Promise<{ does: string[]; starts: string[] }> {
+    const out: string[] = [];
+    const code = await run(['run', join(place, 'assembly.yaml'), program, '--dry-run', '--json'], { out: (line) => void out.push(line), err: (line) => void out.push(line), stream: process.stdout, color: false, isTerminal: false });
+    expect({ program, code, out: code === 0 ? '' : out.join('\n') }).toEqual({ program, code: 0, out: '' });
+    const starts = out.map((line) => JSON.parse(line) as { host: string; component: string; transition: string; does?: { kind: string; what: string; on?: string }[] }).filter(({ does }) => does !== undefined);
+    return {
+      starts: starts.map(({ component, transition }) => `${component}.${transition}`),
+      does: starts.flatMap(({ host, does }) => does!.filter(({ kind }) => kind === 'run' || kind === 'start').map(({ what, on = host }) => `${on}: ${what.replace(/^(?:mon|mgr|osd|mds|ceph-fuse): /, '').replace(/  <<< .*$/s, '')}`)),
+    };
+  }
+
+  /** What a dry run cannot know, and what it says instead. */
+  const values: readonly (readonly [string, string])[] = [['--fsid ', `--fsid ${healthyCeph[0]!.stdout.trim()}`], ['<fs.name>', 'home'], ['<names.name>', 'names'], ['<contents.name>', 'contents']];
+  /** Commands and daemons, without where work folders are and how a text is quoted. */
+  const commands = (lines: readonly string[]) => lines.filter((line) => !/^\S+ (?:file|kill) /.test(line)).map((line) => line.replaceAll(/<work>|\/work\/[a-z]+(?:\[\d\])?|'/g, '')).toSorted();
+
+  /** Which host of the CRUSH map an OSD leaves empty is known when it was asked; a dry run says that it does not know. */
+  const unasked = healthyCeph.filter(({ to }) => !to.test(' osd find '));
+
+  // In an order in which each program finds what it needs.
+  test('of each program tells what is then done, on which host, and touches nothing', async () => {
+    await cp(file, join(place, 'assembly.yaml'));
+    const stateFolder = stateFolderOf(join(place, 'assembly.yaml'));
+    for (const program of ['deploy', 'restart-osds', 'restart-monitors', 'restart-all', 'configure', 'grow', 'shrink', 'replace-monitor', 'stop', 'deploy', 'destroy']) {
+      const told = await dryRun(program);
+      await using cluster = await recordedAssembly(await requireAssembly(join(place, 'assembly.yaml')), () => unasked, stateFolder);
+      const { started, did } = await cluster.play(program);
+      expect({ program, starts: told.starts.toSorted() }).toEqual({ program, starts: started.toSorted() });
+      expect({ program, does: commands(told.does).map((line) => values.reduce((text, [name, value]) => text.replaceAll(name, value), line)) }).toEqual({ program, does: commands(did) });
+    }
   });
 });

@@ -36,14 +36,15 @@ const machine = { to: '_NPROCESSORS_ONLN', stdout: 'hostname recorded\ncores 2\n
 /**
  * A whole assembly on recording hosts.
  * @param answers what the hosts answer, by name; the others succeed in silence
+ * @param stateFolder where its journal is kept; by default nowhere
  */
-export async function recordedAssembly(assembly: Assembly, answers: (host: string) => RecordingHostOptions['answers']): Promise<RecordedAssembly> {
+export async function recordedAssembly(assembly: Assembly, answers: (host: string) => RecordingHostOptions['answers'], stateFolder?: string): Promise<RecordedAssembly> {
   const hosts = new Map(assembly.hosts.map((name) => [name, recordingHost({ name, answers: [...(answers(name) ?? []), machine] })]));
   const folder = await mkdtemp(join(tmpdir(), 'tutti-recorded-'));
   let started: string[] = [];
   let failures: string[] = [];
   const session = await Session.open({
-    assembly, stateFolder: folder, hosts, journal: memoryJournal(),
+    assembly, hosts, stateFolder: stateFolder ?? folder, ...(stateFolder === undefined && { journal: memoryJournal() }),
     onHappenings: (happenings) => {
       for (const { happening } of happenings) {
         if (happening.kind === 'started') started.push(`${happening.action.component}.${happening.action.transition}`);
