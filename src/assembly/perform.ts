@@ -192,7 +192,7 @@ class Context implements Omit<ActionContext, keyof Orchestrapi> {
 }
 
 const doors: Readonly<Record<keyof Orchestrapi, true>> = {
-  path: true, hostname: true, address: true, run: true, ask: true, startScript: true, pollScript: true, killScript: true, waitUntil: true, writeFile: true,
+  path: true, hostname: true, address: true, ssh: true, run: true, ask: true, startScript: true, pollScript: true, killScript: true, waitUntil: true, writeFile: true,
   queueTransfer: true, flushTransfers: true, transfer: true, readFile: true, facts: true,
 };
 for (const door of Object.keys(doors) as (keyof Orchestrapi)[]) {

@@ -81,6 +81,8 @@ export interface Host {
   readonly address: string;
   /** Absolute path on the host, made on first use, mode 0700. */
   readonly workFolder: string;
+  /** How programs of the controller reach it by OpenSSH; undefined for a folder of this machine. */
+  readonly ssh?: SshRoute;
   /** Runs a command to its end. A non-zero exit code is a result, not an error. @throws HostError TIMEOUT | INTERRUPTED | UNREACHABLE */
   run(command: Command, options?: RunOptions): Promise<CommandResult>;
   /** Places files in one batch; what is there already with the same bytes and mode is not sent. A file that fails names itself and harms no other. */
@@ -102,6 +104,12 @@ export interface Host {
   destroy(): Promise<void>;
   /** Closes connections; scripts go on. */
   close(): Promise<void>;
+}
+
+/** What is given to the program `ssh`: `ssh ARGUMENTS DESTINATION`. */
+export interface SshRoute {
+  readonly arguments: readonly string[];
+  readonly destination: string;
 }
 
 export type HostErrorCode = 'TIMEOUT' | 'INTERRUPTED' | 'UNREACHABLE' | 'NOT_FOUND' | 'BUSY' | 'REFUSED' | 'NO_SPACE' | 'READ_ONLY';
@@ -150,6 +158,8 @@ export interface Orchestrapi {
   readonly path: string;
   readonly hostname: string;
   readonly address: string;
+  /** How programs of the controller (`on: 'local'`) reach this host by OpenSSH; undefined where it is a folder of the controller. */
+  readonly ssh?: SshRoute;
   /** Runs a command to its end, once. @throws CommandError on a non-zero exit, unless `allowFailure` */
   run(command: Command, options?: StepOptions): Promise<CommandResult>;
   /** Starts a daemon: a script that goes on when the action has ended. Known by `name` within the component. */

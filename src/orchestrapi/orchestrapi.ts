@@ -56,7 +56,7 @@ export function createOrchestrapi(options: OrchestrapiOptions): Orchestrapi {
   const daemon = daemons({ ...options, stopIfAborted });
 
   const orchestrapi: Orchestrapi = {
-    path, hostname: host.name, address: host.address,
+    path, hostname: host.name, address: host.address, ...(host.ssh ? { ssh: host.ssh } : {}),
     async run(command, { on, cwd, ...rest } = {}) {
       const there = hostNamed(on);
       return step(there, command, { ...rest, cwd: place(there, cwd) });

@@ -1,10 +1,10 @@
 import { isAbsolute, join, normalize } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { codeOf, errnoIn, inWords } from './errno.ts';
-import { HostError, type Command, type CommandResult, type FileToPut, type Host, type HostErrorCode, type PutOptions, type PutReport, type RunOptions, type Script, type ScriptStatus } from './host.ts';
+import { HostError, type Command, type CommandResult, type FileToPut, type Host, type HostErrorCode, type PutOptions, type PutReport, type RunOptions, type Script, type ScriptStatus, type SshRoute } from './host.ts';
 import { argvOf, quoteOnOneLine as quote, shown } from './quote.ts';
 import { sshNetwork, type SshAlgorithms, type SshNetwork } from './ssh-connection.ts';
-import type { SshTarget } from './ssh-config.ts';
+import { sshArguments, type SshTarget } from './ssh-config.ts';
 import { SshFiles } from './ssh-files.ts';
 import { ShellPool, type Lease, type LeaseKind } from './ssh-pool.ts';
 import { SshScripts } from './ssh-scripts.ts';
@@ -85,6 +85,7 @@ class SshHost implements Host, FarSide {
   readonly name: string;
   readonly address: string;
   readonly workFolder: string;
+  readonly ssh: SshRoute;
   readonly #env: Readonly<Record<string, string>>;
   readonly #pool: ShellPool;
   readonly patienceMs: number;
@@ -97,6 +98,7 @@ class SshHost implements Host, FarSide {
     this.workFolder = normalize(workFolder).replace(/\/+$/, '');
     if (this.workFolder.split('/').length < 3) throw new RangeError(`"${workFolder}" cannot be a work folder: it would be removed with all that is in it`);
     this.name = name;
+    this.ssh = { arguments: sshArguments(options), destination: options.destination };
     this.address = address ?? options.destination;
     this.#env = env;
     this.patienceMs = patienceMs;

@@ -33,7 +33,7 @@ export function steps({ host: home, action, signal, idempotent, found = true, on
     stopIfAborted();
     if (isReplay) {
       isReplay = (await on.poll(id)).kind !== 'absent';
-      if (isReplay) await sameAsBefore(on, id, command);
+      if (isReplay) await sameAsBefore(on, id, command, own.idempotent ?? idempotent);
       stopIfAborted();
     }
     remember(home, action, on);
@@ -64,7 +64,8 @@ async function play(on: Host, script: Parameters<Host['start']>[0], signal: Abor
   }
 }
 
-async function sameAsBefore(on: Host, id: string, command: Command): Promise<void> {
+/** What may be done again may also be done otherwise, since it looks at what there is; what it did before is ended and forgotten. */
+async function sameAsBefore(on: Host, id: string, command: Command, idempotent: boolean): Promise<void> {
   let before: string;
   try {
     before = recordIn(await on.get(`${scriptFolder(on.workFolder, id)}/${scriptFiles.command}`));
@@ -73,6 +74,10 @@ async function sameAsBefore(on: Host, id: string, command: Command): Promise<voi
     throw failure;
   }
   if (before !== recordOf(command)) {
+    if (idempotent) {
+      await on.kill(id, { graceMs });
+      return on.forget(id);
+    }
     throw new UnknownFateError(on.name, shown(command), `before the controller ended its place was that of ${before}; the action does not do the same twice`);
   }
 }

@@ -28,7 +28,7 @@ export function plainNet(type: ComponentType): unknown {
   return { places: type.places, initialPlace: type.initialPlace, groups: type.groups, switches: type.switches, ports: type.ports, transitions };
 }
 
-/** The state at the first record, with the actions of the file as it is now. @throws TuttiError ASSEMBLY_CHANGED */
+/** The state at the first record, with the actions and parameters of the file as it is now. @throws TuttiError ASSEMBLY_CHANGED */
 export function stateOf(first: AssemblyRecord, assembly: Assembly): AssemblyState {
   if (first.name !== assembly.name) {
     throw new TuttiError(error('ASSEMBLY_CHANGED', 'The journal is of another assembly',
@@ -44,7 +44,13 @@ export function stateOf(first: AssemblyRecord, assembly: Assembly): AssemblyStat
     throw new TuttiError(error('ASSEMBLY_CHANGED', 'A component type changed under a running assembly',
       `${changed.map(([name]) => `"${name}"`).join(', ')}: places, transitions, groups, switches and ports must stay as they were when the assembly was made (actions may change). Bring them back, or end the assembly with "tutti destroy".`));
   }
-  return createAssembly({ types: assembly.types, components: first.components, connections: first.connections }).state;
+  // What an operator has changed below "with:" holds from the next action on.
+  const inFile = new Map(assembly.components.map((spec) => [spec.name, spec]));
+  const components = first.components.map((spec) => {
+    const now = inFile.get(spec.name);
+    return now?.type === spec.type ? { ...spec, with: now.with } : spec;
+  });
+  return createAssembly({ types: assembly.types, components, connections: first.connections }).state;
 }
 
 /** The state that a journal leads to, with the types of the file. @throws TuttiError ASSEMBLY_CHANGED */

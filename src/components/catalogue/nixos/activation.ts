@@ -1,0 +1,159 @@
+import { CommandError } from '../../../orchestrapi/host.ts';
+import type { ActionContext } from '../../model.ts';
+import { answerTo } from './shared.ts';
+
+/**
+ * What runs on the host: it sets the profile and switches, waits to be confirmed, and goes back by itself when nobody does. It needs no connection, and leaves
+ * its descriptors to no service. Where there is no Nix it keeps the links of the profile itself.
+ *
+ * `activate.sh PROFILE SECONDS PARTIAL set PATH | back [GENERATION]`. It answers in files of the folder `activation`: `code` is the exit code of
+ * switch-to-configuration; `end` is what became of it: `confirmed`, `back GENERATION`, `nowhere` (there was no system before), or `lost CODE` (going back failed).
+ */
+const activateSh = String.raw`#!/bin/sh
+set -u
+profile=$1 seconds=$2 partial=$3 what=$4 to=${'$'}{5-}
+exec 9>/run/tutti-activation.lock
+flock -n 9 || { echo "another activation is under way on this host" >&2; exit 75; }
+mkdir activation && mkdir -p "${'$'}{profile%/*}" || exit 73
+
+tell() { echo "$2" >"activation/$1.new" && mv "activation/$1.new" "activation/$1"; }
+generation() { link=$(readlink "$profile") || return; link=${'$'}{link##*/}; link=${'$'}{link%-link}; echo "${'$'}{link##*-}"; }
+point() { ln -s "${'$'}{profile##*/}-$1-link" "$profile.new" && mv -T "$profile.new" "$profile"; }
+# WHICH: the highest generation that is "-lt" or "-gt" 0 or another one.
+highest() {
+  best=
+  for link in "$profile"-*-link; do
+    n=${'$'}{link#"$profile"-}; n=${'$'}{n%-link}
+    [ -L "$link" ] && [ "$n" "$1" "$2" ] && { [ -z "$best" ] || [ "$n" -gt "$best" ]; } && best=$n
+  done
+  echo "$best"
+}
+if command -v nix-env >/dev/null; then
+  set_to() { nix-env -p "$profile" --set "$1"; }
+  go_to() { nix-env -p "$profile" --switch-generation "$1"; }
+else
+  set_to() {
+    [ "$(readlink -f "$profile")" = "$1" ] && return
+    n=$(highest -gt 0); n=$((${'$'}{n:-0} + 1))
+    ln -s "$1" "$profile-$n-link" && point "$n"
+  }
+  go_to() { [ -L "$profile-$1-link" ] || { echo "there is no generation $1" >&2; return 1; }; point "$1"; }
+fi
+switch() { "$profile/bin/switch-to-configuration" switch 9>&- </dev/null; }
+
+before=$(generation) || before=
+case $what in
+  set) rm -f goal; set_to "$to" 9>&- ;;
+  back)
+    # Once more from the same place goes to the same place.
+    [ -n "$to" ] || { [ -s goal ] || highest -lt "${'$'}{before:-0}" >goal; read -r to <goal; }
+    [ -n "$to" ] || { echo "there is no generation before ${'$'}{before:-the first}" >&2; exit 74; }
+    go_to "$to" 9>&- ;;
+esac || exit 74
+switch
+code=$?
+tell code "$code"
+case $code$partial in
+  0* | 100* | 4stay)
+    i=0
+    while [ "$i" -lt $((seconds * 5)) ] && [ ! -e activation/refused ]; do
+      [ -e activation/confirmed ] && { readlink -f "$profile" >last; rm -f goal; tell end confirmed; exit 0; }
+      sleep 0.2
+      i=$((i + 1))
+    done ;;
+esac
+[ -n "$before" ] || { tell end nowhere; exit 0; }
+go_to "$before" 9>&- && switch && { tell end "back $before"; exit 0; }
+tell end "lost $?"
+`;
+
+/** What switch-to-configuration's exit codes mean (NixOS, `switch-to-configuration`). */
+const meanings: Readonly<Record<string, string>> = {
+  1: 'the boot loader was not installed, or the host is no NixOS installation (/etc/NIXOS)',
+  2: 'the activation script failed',
+  3: 'systemd could not be reloaded',
+  4: 'some units failed',
+  100: 'a reboot is needed',
+};
+
+/** How the profile comes to be what it is to be: the path that was pushed last, or an earlier generation (0: the one before). */
+export type Change = { readonly to: 'pushed' } | { readonly to: 'generation'; readonly generation: number };
+
+/**
+ * Switches, looks whether the host is well, and confirms over a connection that is made anew. Writes the data ports `outcome` (0, 4 or 100) and `generation`.
+ * @throws Error when the host went back by itself, saying why and to which generation
+ */
+export async function activate(context: ActionContext, change: Change): Promise<void> {
+  const { parameters, path } = context;
+  const seconds = Number(parameters['confirmWithin']);
+  const profile = String(parameters['profile']);
+  context.writeFile('activate.sh', activateSh, { mode: 0o700 });
+  await context.flushTransfers();
+  // What an earlier one answered.
+  await context.run(['rm', '-rf', 'activation']);
+  const how = change.to === 'pushed' ? ['set', await pushed(context)] : ['back', ...(change.generation === 0 ? [] : [String(change.generation)])];
+  const activation = context.run(['./activate.sh', profile, String(seconds), String(parameters['partial']), ...how], { allowFailure: true });
+  let isOver = false;
+  const over = activation.then(() => { isOver = true; }, () => { isOver = true; });
+  const code = await Promise.race([over.then(() => undefined), switched(context)]);
+  let refusal: string | undefined;
+  if (code !== undefined && !isOver) {
+    refusal = await refusalOf(context, seconds);
+    const answer = `${path}/activation/${refusal === undefined ? 'confirmed' : 'refused'}`;
+    // A login is what the next change will need: a connection that stands since before the switch proves nothing.
+    if (context.ssh === undefined || refusal !== undefined) await context.run(['touch', answer]);
+    else await context.run(['ssh', ...context.ssh.arguments, '-o', 'BatchMode=yes', '-o', 'ControlPath=none', '-o', `ConnectTimeout=${seconds}`, '--', context.ssh.destination, `touch '${answer}'`], { on: 'local', allowFailure: true, timeoutMs: seconds * 1000 + 10_000 });
+  }
+  const result = await activation;
+  if (result.exitCode !== 0) throw new CommandError(context.hostname, './activate.sh', result);
+  const [said, end] = (await answerTo(context, 'cat activation/code activation/end')).split('\n') as [string, string];
+  if (end !== 'confirmed' && end !== '') throw new Error(`${refusal ?? whyNot(said, seconds)}; ${whereTo(end)}`);
+  const [number, current] = (await answerTo(context, ['sh', '-c', 'readlink "$1"; readlink -f "$1"', 'sh', profile])).split('\n');
+  context.write('outcome', Number(said));
+  context.write('generation', { number: Number(/-(\d+)-link$/.exec(number ?? '')?.[1] ?? 0), path: current ?? '' });
+}
+
+async function pushed(context: ActionContext): Promise<string> {
+  return (await answerTo(context, ['readlink', '-f', 'root'])) || '<toplevel>';
+}
+
+/** Resolves when switch-to-configuration has ended. */
+async function switched(context: ActionContext): Promise<string> {
+  let code = '';
+  await context.waitUntil('the host has switched', async () => {
+    const { exitCode, stdout } = await context.ask(['cat', 'activation/code']);
+    code = stdout.trim();
+    return exitCode === 0;
+  }, { timeoutMs: 1_800_000, everyMs: 100 });
+  return code;
+}
+
+/** Why the host is not to be confirmed; undefined when its own check succeeds in time, or when it has none. */
+async function refusalOf(context: ActionContext, seconds: number): Promise<string | undefined> {
+  const check = String(context.parameters['check']);
+  if (check === '') return undefined;
+  let said = '';
+  try {
+    await context.waitUntil('the check succeeds', async () => {
+      const { exitCode, stdout, stderr } = await context.ask(check);
+      said = `${stdout}${stderr}`.trim().split('\n').at(-1)!;
+      return exitCode === 0;
+    }, { timeoutMs: seconds * 1000, everyMs: 200 });
+    return undefined;
+  } catch {
+    context.signal.throwIfAborted();
+    return `the check "${check}" does not succeed${said === '' ? '' : `: ${said}`}`;
+  }
+}
+
+function whyNot(code: string, seconds: number): string {
+  if (code === '0' || code === '100') return `nobody could log in within ${seconds} s after the switch to confirm it`;
+  return `switch-to-configuration ended with ${code}${meanings[code] === undefined ? '' : ` (${meanings[code]})`}`;
+}
+
+function whereTo(end: string): string {
+  const [what, which] = end.split(' ');
+  if (what === 'back') return `the host went back to generation ${which}`;
+  if (what === 'nowhere') return 'there is no generation before that it could go back to';
+  return `and going back ended with ${which}, so that the host is in between: log in and look`;
+}

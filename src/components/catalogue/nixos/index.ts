@@ -1,0 +1,3 @@
+export { cache } from './cache.ts';
+export { closure } from './closure.ts';
+export { system } from './system.ts';

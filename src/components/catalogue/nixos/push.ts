@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { semaphore } from '../../../orchestrapi/semaphore.ts';
+import type { ActionContext } from '../../model.ts';
+import { answerTo, nix, toplevelOf, type Toplevel } from './shared.ts';
+
+/**
+ * How the paths that a host lacks come to it. `copy`: nix copy by ssh, path by path. `pack`: one file in the batch that goes to the host with all else, from
+ * any host, resumed where it was interrupted. `files`: as `pack`, for a host without Nix. `cache`: the host fetches from `nixos/cache`.
+ */
+export const methods = ['auto', 'copy', 'pack', 'files', 'cache'] as const;
+export type Method = Exclude<(typeof methods)[number], 'auto'>;
+
+const hour = 3_600_000;
+
+/** Brings what is missing, and keeps it by a GC root, the link `root` in the component's folder. What is there already costs two questions. */
+export async function push(context: ActionContext): Promise<void> {
+  const toplevel = toplevelOf(context);
+  const isNixThere = (await context.ask('command -v nix-store >/dev/null')).exitCode === 0;
+  const missing = await missingPaths(context, toplevel, isNixThere);
+  if (missing.length > 0) {
+    const method = methodFor(context, toplevel, isNixThere);
+    const release = await turnFor(toplevel)();
+    try {
+      context.log(`${missing.length} of ${toplevel.paths} paths are missing: by ${method}`);
+      await bring[method](context, toplevel, missing);
+    } finally {
+      release();
+    }
+  }
+  if (isNixThere) await context.run(['nix-store', '--add-root', `${context.path}/root`, '-r', toplevel.path]);
+  else await context.run(['ln', '-sfn', toplevel.path, 'root']);
+}
+
+/** The store paths that the host has not, each behind those that it needs. */
+async function missingPaths(context: ActionContext, { on, path }: Toplevel, isNixThere: boolean): Promise<readonly string[]> {
+  // As a rule nothing, or all, is there: this one question tells.
+  const one = isNixThere ? ['nix-store', '--check-validity', path] : ['test', '-e', path];
+  if ((await context.ask(one as [string, ...string[]])).exitCode === 0) return [];
+  const all = await answerTo(context, ['nix-store', '-qR', path], { on });
+  const question = isNixThere ? 'xargs nix-store --check-validity --print-invalid' : 'while read -r path; do [ -e "$path" ] || echo "$path"; done';
+  const found = await answerTo(context, question, { input: `${all}\n` });
+  return found === '' ? [] : found.split('\n');
+}
+
+/** @throws Error when what is asked for cannot be done here */
+export function methodFor(context: ActionContext, { on }: Toplevel, isNixThere: boolean): Method {
+  const wanted = String(context.parameters['method']) as (typeof methods)[number];
+  const url = context.read('cache');
+  const isByOpenSsh = context.ssh !== undefined && on === 'local' && context.ssh.arguments.every((word) => !/\s/.test(word));
+  if (!methods.includes(wanted)) throw new Error(`"${wanted}" is no way to push. Known: ${methods.join(', ')}.`);
+  if (wanted === 'cache' && url === undefined) throw new Error('To fetch from a cache, connect the system with one: "system -> cache".');
+  if (wanted === 'copy' && !isByOpenSsh) throw new Error('nix copy goes from the controller ("on: local") to a host that is reached by SSH, without spaces in the paths of its configuration. Use "pack".');
+  if (!isNixThere && (wanted === 'copy' || wanted === 'pack' || wanted === 'cache')) throw new Error(`There is no nix-store on ${context.hostname}. Install Nix there, or use "files".`);
+  if (wanted !== 'auto') return wanted;
+  if (!isNixThere) return 'files';
+  if (url !== undefined) return 'cache';
+  return isByOpenSsh ? 'copy' : 'pack';
+}
+
+const turns = new Map<string, () => Promise<() => void>>();
+
+/** So many hosts of one closure at once, and no more. */
+function turnFor({ on, folder, atOnce }: Toplevel): () => Promise<() => void> {
+  const key = `${on} ${folder} ${atOnce}`;
+  const turn = turns.get(key) ?? semaphore(atOnce);
+  turns.set(key, turn);
+  return turn;
+}
+
+const bring: Readonly<Record<Method, (context: ActionContext, toplevel: Toplevel, missing: readonly string[]) => Promise<void>>> = {
+  async copy(context, { on, path }) {
+    const { destination, arguments: options } = context.ssh!;
+    // Signatures are looked at by the host, which may trust whoever logs in.
+    await context.run(nix('copy', '--to', `ssh://${destination}`, path), { on, timeoutMs: hour, env: { NIX_SSHOPTS: [...options, '-o', 'BatchMode=yes'].join(' ') } });
+  },
+  async pack(context, toplevel, missing) {
+    await send(context, toplevel, missing, 'nar', 'xargs nix-store --export');
+    await context.run('nix-store --import <incoming.nar >/dev/null && rm -f incoming.nar', { timeoutMs: hour });
+  },
+  async files(context, toplevel, missing) {
+    // A store elsewhere than in /nix is one that NIX_REMOTE names by its root.
+    const tar = 'case ${NIX_REMOTE-} in *root=*) root=${NIX_REMOTE#*root=} ;; *) root= ;; esac; sed s,^/,, | tar -C "${root%%&*}/" --files-from=- --sort=name --mtime=@1 --owner=0 --group=0 --numeric-owner -cf -';
+    await send(context, toplevel, missing, 'tar', tar);
+    // Whole or not at all: a path is taken for there when it is.
+    await context.run('set -e; new=/nix/store/.tutti-$$; mkdir -p "$new"; tar -C "$new" -xf incoming.tar; for path in "$new"/nix/store/*; do mv -T "$path" "/nix/store/${path##*/}"; done; rm -rf "$new" incoming.tar', { timeoutMs: hour });
+  },
+  async cache(context, { path }) {
+    await context.run(nix('copy', '--no-check-sigs', '--from', String(context.read('cache')), path), { timeoutMs: hour });
+  },
+};
+
+/** One file for all hosts that lack the same, made once. Its bytes are always the same, so that a transfer that was interrupted goes on. */
+async function send(context: ActionContext, { on, folder }: Toplevel, missing: readonly string[], kind: 'nar' | 'tar', pack: string): Promise<void> {
+  const paths = `${missing.join('\n')}\n`;
+  const file = `${folder}/packed/${createHash('sha256').update(paths).digest('hex').slice(0, 16)}.${kind}`;
+  const once = 'mkdir -p "${1%/*}"; flock "$1.lock" sh -c \'[ -e "$1" ] || { eval "$2" >"$1.new" && mv "$1.new" "$1"; }\' sh "$1" "$2"';
+  await context.run(['sh', '-c', once, 'sh', file, pack], { on, input: paths, timeoutMs: hour });
+  await context.transfer(on === 'local' ? file : { on, path: file }, `incoming.${kind}`);
+}
