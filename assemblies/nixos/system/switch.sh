@@ -8,7 +8,7 @@ esac
 old=/run/current-system/etc/services
 new=$out/etc/services
 pid() { cat "/run/services/$1.pid" 2>/dev/null; }
-alive() { kill -0 "$(pid "$1")" 2>/dev/null; }
+alive() { [ -n "$(pid "$1")" ] && kill -0 "$(pid "$1")" 2>/dev/null; }
 same() { [ -e "$old/$1" ] && [ "$(readlink -f "$old/$1")" = "$(readlink -f "$new/$1")" ]; }
 stop= start= failed=
 for service in $(ls "$old" 2>/dev/null); do same "$service" || stop="$stop $service"; done
