@@ -1,5 +1,5 @@
 import type { ActionContext, ComponentType, Value } from '../../../src/components/model.ts';
-import type { Command, CommandResult, ScriptStatus, TransferSource } from '../../../src/orchestrapi/host.ts';
+import type { Command, CommandResult, ScriptStatus, SshRoute, TransferSource } from '../../../src/orchestrapi/host.ts';
 
 /** What a scripted host answers to a command: part of a result; success and silence where nothing is said. */
 export type Answers = (command: string) => Partial<CommandResult> | undefined;
@@ -24,6 +24,8 @@ export function scriptedContext(options: {
   readonly data?: Readonly<Record<string, Value>>;
   readonly answers?: Answers;
   readonly script?: ScriptStatus;
+  /** How the controller reaches the host. Default: it is a folder of the controller. */
+  readonly ssh?: SshRoute;
 }): ScriptedContext {
   const { type, component, answers = () => undefined, script = { kind: 'alive', pid: 4711 } } = options;
   const did: string[] = [];
@@ -44,6 +46,7 @@ export function scriptedContext(options: {
     path: '/w',
     hostname: 'worker[1]',
     address: '10.0.0.1',
+    ...(options.ssh && { ssh: options.ssh }),
     component,
     transition: 'any',
     attempt: 1,

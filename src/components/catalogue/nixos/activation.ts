@@ -95,9 +95,9 @@ export async function activate(context: ActionContext, change: Change): Promise<
   const activation = context.run(['./activate.sh', profile, String(seconds), String(parameters['partial']), ...how], { allowFailure: true });
   let isOver = false;
   const over = activation.then(() => { isOver = true; }, () => { isOver = true; });
-  const code = await Promise.race([over.then(() => undefined), switched(context)]);
+  const code = await Promise.race([over.then(() => undefined), switched(context, () => isOver)]);
   let refusal: string | undefined;
-  if (code !== undefined && !isOver) {
+  if (code !== undefined && !isOver && waitsForAnswer(code, String(parameters['partial']))) {
     refusal = await refusalOf(context, seconds);
     const answer = `${path}/activation/${refusal === undefined ? 'confirmed' : 'refused'}`;
     // A login is what the next change will need: a connection that stands since before the switch proves nothing.
@@ -106,7 +106,7 @@ export async function activate(context: ActionContext, change: Change): Promise<
   }
   const result = await activation;
   if (result.exitCode !== 0) throw new CommandError(context.hostname, './activate.sh', result);
-  const [said, end] = (await answerTo(context, 'cat activation/code activation/end')).split('\n') as [string, string];
+  const [said = '', end = ''] = (await answerTo(context, 'cat activation/code activation/end')).split('\n');
   if (end !== 'confirmed' && end !== '') throw new Error(`${refusal ?? whyNot(said, seconds)}; ${whereTo(end)}`);
   const [number, current] = (await answerTo(context, ['sh', '-c', 'readlink "$1"; readlink -f "$1"', 'sh', profile])).split('\n');
   context.write('outcome', Number(said));
@@ -117,15 +117,20 @@ async function pushed(context: ActionContext): Promise<string> {
   return (await answerTo(context, ['readlink', '-f', 'root'])) || '<toplevel>';
 }
 
-/** Resolves when switch-to-configuration has ended. */
-async function switched(context: ActionContext): Promise<string> {
+/** Resolves when switch-to-configuration has ended, or the script without it. */
+async function switched(context: ActionContext, isOver: () => boolean): Promise<string> {
   let code = '';
   await context.waitUntil('the host has switched', async () => {
     const { exitCode, stdout } = await context.ask(['cat', 'activation/code']);
     code = stdout.trim();
-    return exitCode === 0;
+    return exitCode === 0 || isOver();
   }, { timeoutMs: 1_800_000, everyMs: 100 });
   return code;
+}
+
+/** With any other code the host is on its way back already. */
+function waitsForAnswer(code: string, partial: string): boolean {
+  return code === '0' || code === '100' || (code === '4' && partial === 'stay');
 }
 
 /** Why the host is not to be confirmed; undefined when its own check succeeds in time, or when it has none. */

@@ -78,6 +78,8 @@ function argumentsOf(given: Readonly<Record<string, Value>>): string[] {
 function expression(value: Value): string {
   if (Array.isArray(value)) return `[ ${value.map((one: Value) => expression(one)).join(' ')} ]`;
   if (typeof value === 'object' && value !== null) return `{ ${Object.entries(value).map(([name, inner]) => `${JSON.stringify(name)} = ${expression(inner)};`).join(' ')} }`;
+  // A list has no place for an operator.
+  if (typeof value === 'number' && value < 0) return `(${value})`;
   return typeof value === 'string' ? JSON.stringify(value).replaceAll('${', '\\${') : String(value);
 }
 

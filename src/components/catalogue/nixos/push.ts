@@ -51,6 +51,7 @@ export function methodFor(context: ActionContext, { on }: Toplevel, isNixThere: 
   if (wanted === 'cache' && url === undefined) throw new Error('To fetch from a cache, connect the system with one: "system -> cache".');
   if (wanted === 'copy' && !isByOpenSsh) throw new Error('nix copy goes from the controller ("on: local") to a host that is reached by SSH, without spaces in the paths of its configuration. Use "pack".');
   if (!isNixThere && (wanted === 'copy' || wanted === 'pack' || wanted === 'cache')) throw new Error(`There is no nix-store on ${context.hostname}. Install Nix there, or use "files".`);
+  if (isNixThere && wanted === 'files') throw new Error(`The store of ${context.hostname} is kept by Nix, which would not know of files that come beside it. Use "pack".`);
   if (wanted !== 'auto') return wanted;
   if (!isNixThere) return 'files';
   if (url !== undefined) return 'cache';
