@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { CommandError } from '../../../orchestrapi/host.ts';
 import { semaphore } from '../../../orchestrapi/semaphore.ts';
 import type { ActionContext } from '../../model.ts';
 import { answerTo, nix, toplevelOf, type Toplevel } from './shared.ts';
@@ -72,7 +73,15 @@ const bring: Readonly<Record<Method, (context: ActionContext, toplevel: Toplevel
   async copy(context, { on, path }) {
     const { destination, arguments: options } = context.ssh!;
     // Signatures are looked at by the host, which may trust whoever logs in.
-    await context.run(nix('copy', '--to', `ssh://${destination}`, path), { on, timeoutMs: hour, env: { NIX_SSHOPTS: [...options, '-o', 'BatchMode=yes'].join(' ') } });
+    try {
+      await context.run(nix('copy', '--to', `ssh://${destination}`, path), { on, timeoutMs: hour, env: { NIX_SSHOPTS: [...options, '-o', 'BatchMode=yes'].join(' ') } });
+    } catch (failed) {
+      // Nix does not say it of itself: a host that does not trust who logs in just hangs up.
+      if (failed instanceof CommandError && /unexpected end-of-file|valid signature|not trusted/.test(failed.output)) {
+        context.warn(`${context.hostname} may not trust the user who logs in: log in as root, name the user in its "trusted-users", or sign ("signWith" of the closure) and name the key in its "trusted-public-keys".`);
+      }
+      throw failed;
+    }
   },
   async pack(context, toplevel, missing) {
     await send(context, toplevel, missing, 'nar', 'xargs nix-store --export');
