@@ -40,31 +40,44 @@ else
   go_to() { [ -L "$profile-$1-link" ] || { echo "there is no generation $1" >&2; return 1; }; point "$1"; }
 fi
 switch() { "$profile/bin/switch-to-configuration" switch 9>&- </dev/null; }
+# With this exit code the system is in place; with any other it is not.
+stays() { case $1$partial in 0* | 100* | 4stay) ;; *) false ;; esac; }
 
+request=$what${'$'}{to:+ $to}
 before=$(generation) || before=
-case $what in
-  set) rm -f goal; set_to "$to" 9>&- ;;
-  back)
-    # Once more from the same place goes to the same place.
-    [ -n "$to" ] || { [ -s goal ] || highest -lt "${'$'}{before:-0}" >goal; read -r to <goal; }
+# One that was killed in the middle has set the profile already: run again, it goes to the same place, and back to where it began.
+if { read -r same && read -r goal && read -r began; } 2>/dev/null <goal && [ "$same" = "$request" ] && [ "$goal" = "$(readlink -f "$profile")" ]; then
+  before=$began
+else
+  goal=$to
+  if [ "$what" = back ]; then
+    [ -n "$to" ] || to=$(highest -lt "${'$'}{before:-0}")
     [ -n "$to" ] || { echo "there is no generation before ${'$'}{before:-the first}" >&2; exit 74; }
-    go_to "$to" 9>&- ;;
-esac || exit 74
+    goal=$(readlink -f "$profile-$to-link")
+  fi
+  printf '%s\n' "$request" "$goal" "$before" >goal
+  if [ "$what" = back ]; then go_to "$to"; else set_to "$to"; fi 9>&- || exit 74
+fi
 switch
 code=$?
 tell code "$code"
-case $code$partial in
-  0* | 100* | 4stay)
-    i=0
-    while [ "$i" -lt $((seconds * 5)) ] && [ ! -e activation/refused ]; do
-      [ -e activation/confirmed ] && { readlink -f "$profile" >last; rm -f goal; tell end confirmed; exit 0; }
-      sleep 0.2
-      i=$((i + 1))
-    done ;;
-esac
+if stays "$code"; then
+  i=0
+  while [ "$i" -lt $((seconds * 5)) ] && [ ! -e activation/refused ]; do
+    [ -e activation/confirmed ] && { readlink -f "$profile" >last; rm -f goal; tell end confirmed; exit 0; }
+    sleep 0.2
+    i=$((i + 1))
+  done
+fi
 [ -n "$before" ] || { tell end nowhere; exit 0; }
-go_to "$before" 9>&- && switch && { tell end "back $before"; exit 0; }
-tell end "lost $?"
+code=74
+go_to "$before" 9>&- && { switch; code=$?; }
+if stays "$code"; then
+  rm -f goal
+  tell end "back $before"
+else
+  tell end "lost $code"
+fi
 `;
 
 /** What switch-to-configuration's exit codes mean (NixOS, `switch-to-configuration`). */
