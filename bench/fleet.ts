@@ -96,7 +96,7 @@ async function play(phase: Phase, file: string, bed: string): Promise<Omit<Fleet
   const stateFolder = stateFolderOf(file);
   const { assembly: loaded } = await loadAssembly(file);
   const begun = performance.now();
-  if (phase === 'destroy') await (await openForDestruction(stateFolder, loaded)).end(true);
+  if (phase === 'destroy') await (await openForDestruction(stateFolder)).destroy();
   else {
     const session = await Session.open({ assembly: loaded!, stateFolder, ...(phase === 'deploy' ? { flavour: { flavour: 'testbed', hosts: bed } } : {}) });
     const end = await session.play(loaded!.programs.get(phase)!);

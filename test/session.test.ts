@@ -54,9 +54,9 @@ describe('destroy', () => {
     const journal = await readFile(journalPath(stateFolder), 'utf8');
     await writeFile(journalPath(stateFolder), journal.replace('\n', '\n}{\n'));
     await rm(file);
-    const { hosts, end } = await openForDestruction(stateFolder, undefined);
+    const { hosts, destroy } = await openForDestruction(stateFolder);
     expect(hosts).toEqual(['head']);
-    await end(true);
+    expect(await destroy()).toEqual([]);
     expect([existsSync(`/proc/${pid}/cmdline`) && (await readFile(`/proc/${pid}/cmdline`, 'utf8')), existsSync(join(folder, '.tutti'))]).toEqual([expect.toSatisfy((line) => !line), false]);
   });
 
@@ -64,7 +64,7 @@ describe('destroy', () => {
     const { assembly } = await loadAssembly(file);
     const session = await Session.open({ assembly: assembly!, stateFolder: stateFolderOf(file) });
     try {
-      await expect(openForDestruction(stateFolderOf(file), assembly)).rejects.toMatchObject({ diagnostics: [{ code: 'JOURNAL_LOCKED' }] });
+      await expect(openForDestruction(stateFolderOf(file))).rejects.toMatchObject({ diagnostics: [{ code: 'JOURNAL_LOCKED' }] });
     } finally {
       await session.close();
     }
@@ -79,7 +79,7 @@ describe('where the hosts are', () => {
     await expect(Session.open({ assembly, stateFolder })).rejects.toMatchObject({ diagnostics: [{ code: 'HOSTS_INVALID', detail: 'No machine is given for head. Name one with --hosts FILE.' }] });
     // The refusal gives the lock back.
     await writeFile(join(stateFolder, 'hosts.json'), JSON.stringify({ flavour: 'local', roles: ['head'] }));
-    await (await openForDestruction(stateFolder, assembly)).end(true);
+    await (await openForDestruction(stateFolder)).destroy();
   });
 
   it('must be said for the flavours that need it', async () => {

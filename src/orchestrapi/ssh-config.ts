@@ -72,7 +72,7 @@ export function sshSettings(target: SshTarget, program = 'ssh'): Promise<SshSett
 }
 
 function withoutNoise(stderr: string): string {
-  return stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Pseudo-terminal')).join('; ');
+  return stderr.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('Pseudo-terminal')).join('; ');
 }
 
 /** Reads the output of `ssh -G`: a line an option, `name value`. @example parseSettings('hostname 10.0.0.1\nport 22\nuser root\n').port // 22 */

@@ -1,33 +1,54 @@
 import { rm, rmdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import type { Assembly } from '../assembly/model.ts';
-import { error, exitCodes, TuttiError, type Diagnostic } from '../diagnostic.ts';
-import { openHosts, recordedBinding, rolesOf } from '../orchestrapi/flavours/index.ts';
+import { error, exitCodes, TuttiError } from '../diagnostic.ts';
+import { machineName, recordedBinding, workFolderOf, type Binding } from '../orchestrapi/flavours/binding.ts';
+import { openEach } from '../orchestrapi/flavours/open.ts';
+import { reachedRoles } from '../orchestrapi/flavours/reached.ts';
 import { lockJournal } from '../orchestrapi/journal-file.ts';
 import { journalPath } from './folder.ts';
 
-/**
- * Takes the controller's lock to end an assembly, also one whose file is gone or whose journal cannot be read: its hosts are known beside that.
- * `end(true)` ends every process and removes everything; `end(false)` only gives the lock back. @throws TuttiError JOURNAL_LOCKED
- */
-export async function openForDestruction(stateFolder: string, assembly: Assembly | undefined): Promise<{ hosts: readonly string[]; end: (destroy: boolean, options?: { readonly force?: boolean }) => Promise<void> }> {
+/** A host that could not be cleared. */
+export interface Forgotten {
+  readonly host: string;
+  readonly machine: string;
+  /** To be removed there by hand, with what runs in it. */
+  readonly folder: string;
+  readonly why: string;
+}
+
+/** An assembly that may be ended, while its lock is held. */
+export interface Destruction {
+  /** Those that were at work: no other can have anything of it. */
+  readonly hosts: readonly string[];
+  /** Only gives the lock back. */
+  leave(): Promise<void>;
+  /**
+   * Ends every process and removes everything. @param options `force`: forget hosts that cannot be cleared @returns those that were forgotten
+   * @throws TuttiError NOT_DESTROYED, one for each host that cannot be cleared
+   */
+  destroy(options?: { readonly force?: boolean }): Promise<readonly Forgotten[]>;
+}
+
+/** Takes the controller's lock to end an assembly, also one whose file is gone or whose journal cannot be read: its hosts are known beside that. @throws TuttiError JOURNAL_LOCKED */
+export async function openForDestruction(stateFolder: string): Promise<Destruction> {
   const unlock = await lockJournal(journalPath(stateFolder));
   try {
-    const binding = (await recordedBinding(stateFolder)) ?? { flavour: 'local', roles: assembly?.hosts ?? [] };
-    const roles = rolesOf(binding);
-    const hosts = await openHosts(roles, binding, stateFolder);
+    const binding = (await recordedBinding(stateFolder)) ?? { flavour: 'local', roles: [] };
+    const roles = reachedRoles(binding, stateFolder);
     return {
       hosts: roles,
-      end: async (destroy, { force = false } = {}) => {
-        if (!destroy) return unlock();
-        const ends = await Promise.allSettled([...hosts.values()].map((host) => host.destroy()));
-        await Promise.all([...hosts.values()].map((host) => host.close()));
-        const alive = ends.flatMap((end) => (end.status === 'rejected' ? [notDestroyed(end.reason)] : []));
+      leave: unlock,
+      async destroy({ force = false } = {}) {
+        const left = await clear(roles, binding, stateFolder);
         await unlock();
-        if (alive.length > 0 && !force) throw new TuttiError(alive, exitCodes.failed);
+        if (left.length > 0 && !force) {
+          throw new TuttiError(left.map(({ why, machine, folder }) => error('NOT_DESTROYED', 'A host keeps what it has',
+            `${/[.?!]$/.test(why) ? why : `${why}.`} The other hosts are cleared. "tutti destroy" again when it can be reached, or, when ${machine} is gone for good, "tutti destroy --force", which forgets ${folder} there.`)), exitCodes.failed);
+        }
         await rm(stateFolder, { recursive: true, force: true });
         // Other assemblies beside this one may keep theirs there.
         if (basename(dirname(stateFolder)) === '.tutti') await rmdir(dirname(stateFolder)).catch(() => {});
+        return left;
       },
     };
   } catch (failure) {
@@ -36,6 +57,19 @@ export async function openForDestruction(stateFolder: string, assembly: Assembly
   }
 }
 
-function notDestroyed(reason: unknown): Diagnostic {
-  return error('NOT_DESTROYED', 'A host keeps what it has', `${(reason as Error).message}. The other hosts are cleared. "tutti destroy" again when it can be reached, or "tutti destroy --force" when it is gone for good.`);
+/** Ends what runs on each host and removes its folder; gives those that cannot be cleared. */
+async function clear(roles: readonly string[], binding: Binding, stateFolder: string): Promise<readonly Forgotten[]> {
+  const hosts = await openEach(roles, binding, stateFolder);
+  const left = await Promise.all(roles.map(async (role) => {
+    const host = hosts.get(role)!;
+    try {
+      if (host instanceof Error) throw host;
+      await host.destroy();
+      return undefined;
+    } catch (failure) {
+      return { host: role, machine: machineName(binding, role), folder: await workFolderOf(binding, role, stateFolder), why: (failure as Error).message };
+    }
+  }));
+  await Promise.all([...hosts.values()].map((host) => host instanceof Error || host.close()));
+  return left.filter((one) => one !== undefined);
 }

@@ -1,17 +1,19 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { expandCalls, instructionsFor } from '../assembly/check.ts';
 import { actionKey, Engine, fold, inFlight, type Clock, type EngineEnd } from '../assembly/engine.ts';
 import type { Journal, JournalRecord, TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly, Event, Instruction, Program } from '../assembly/model.ts';
-import { performer, prober, type PerformOptions } from '../assembly/perform.ts';
+import { performer, prober, stepsKey, type PerformOptions } from '../assembly/perform.ts';
 import { Probes } from '../assembly/probes.ts';
 import { conductor, diverged, portRef, type ProgramModule } from '../assembly/program.ts';
 import { situationOf, type AssemblyState } from '../assembly/state.ts';
 import { error, exitCodes, TuttiError } from '../diagnostic.ts';
 import { failureOf } from '../orchestrapi/failure.ts';
-import { bind, openHosts, recordBinding, type FlavourChoice } from '../orchestrapi/flavours/index.ts';
+import { recordBinding } from '../orchestrapi/flavours/binding.ts';
+import { bind, type Bound, type FlavourChoice } from '../orchestrapi/flavours/index.ts';
+import { openHosts } from '../orchestrapi/flavours/open.ts';
 import type { Host } from '../orchestrapi/host.ts';
 import { openJournal } from '../orchestrapi/journal-file.ts';
 import type { TransferProgress } from '../orchestrapi/transfers.ts';
@@ -44,6 +46,8 @@ export class Session {
   readonly stateFolder: string;
   readonly engine: Engine;
   readonly hosts: ReadonlyMap<string, Host>;
+  /** Where the hosts are; undefined when they were handed in. */
+  readonly bound: Bound | undefined;
   /** Whether the journal was there already. */
   readonly existed: boolean;
   readonly #journal: Journal;
@@ -52,11 +56,12 @@ export class Session {
   readonly #probes: Probes;
   readonly #cleaner: StepCleaner;
 
-  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; existed: boolean; begun: ReadonlySet<string>; probes: Probes; cleaner: StepCleaner; saveSnapshot: () => void }) {
+  private constructor(options: SessionOptions & { engine: Engine; journal: Journal; hosts: ReadonlyMap<string, Host>; bound: Bound | undefined; existed: boolean; begun: ReadonlySet<string>; probes: Probes; cleaner: StepCleaner; saveSnapshot: () => void }) {
     this.assembly = options.assembly;
     this.stateFolder = options.stateFolder;
     this.engine = options.engine;
     this.hosts = options.hosts;
+    this.bound = options.bound;
     this.existed = options.existed;
     this.#journal = options.journal;
     this.#saveSnapshot = options.saveSnapshot;
@@ -65,23 +70,25 @@ export class Session {
     this.#cleaner = options.cleaner;
   }
 
-  /** Opens the journal (or begins one), folds it, and makes the engine ready; nothing runs yet. @throws TuttiError JOURNAL_LOCKED, JOURNAL_CORRUPT, ASSEMBLY_CHANGED */
+  /** Opens the journal (or begins one), folds it, and makes the engine ready; nothing runs yet. @throws TuttiError JOURNAL_LOCKED, JOURNAL_CORRUPT, ASSEMBLY_CHANGED, and as `bind` and `openHosts` do: then no journal is begun */
   static async open(options: SessionOptions): Promise<Session> {
     const { assembly, stateFolder, clock = realClock } = options;
-    await mkdir(stateFolder, { recursive: true });
+    const made = await mkdir(stateFolder, { recursive: true });
     const opened = options.journal ?? (await openJournal<JournalRecord>(journalPath(stateFolder)));
+    let isBegun = opened.records.length > 0;
     try {
-      const existed = opened.records.length > 0;
-      if (!existed) await opened.append(firstRecord(assembly, clock.now()));
+      const existed = isBegun;
       const records: readonly JournalRecord[] = existed ? opened.records : [firstRecord(assembly, clock.now())];
       const { state, begun } = fold(records, (first) => stateOf(first, assembly));
       const journal = watched(opened, stateFolder, begun);
-      const hosts = options.hosts ?? (await boundHosts(assembly.hosts, options.flavour ?? {}, stateFolder));
+      const { hosts, bound } = options.hosts ? { hosts: options.hosts, bound: undefined } : await boundHosts(assembly.hosts, options.flavour ?? {}, stateFolder);
+      if (!existed) await opened.append(records[0]!);
+      isBegun = true;
       const { vault, secrets } = vaultOf(assembly, state);
       const write = logger(stateFolder);
       const log: PerformOptions['log'] = (action, text) => write(action, secrets.redact(text));
       /** Where an action keeps its steps: by its end the component itself may be gone. */
-      const performedOn = new Map<string, Host>();
+      const performed = new Map<string, { readonly on: Host; readonly steps: string }>();
       const cleaner = new StepCleaner();
       const warn: PerformOptions['warn'] = (action, text) => {
         log(action, `warning: ${text}`);
@@ -93,19 +100,20 @@ export class Session {
         state, journal, clock, begun,
         hasAction: ({ component, transition }) => state.member(component).net.type.transitions[transition]!.action !== undefined,
         perform: async (action, data, performOptions) => {
-          performedOn.set(actionKey(action), hostOf(hosts, state.member(action.component).spec));
+          const member = state.member(action.component);
+          performed.set(actionKey(action), { on: hostOf(hosts, member.spec), steps: stepsKey(member.state, action) });
           log(action, `--- ${performOptions.found ? 'found again' : 'started'} ${new Date(clock.now()).toISOString()} (${actionKey(action)})\n`);
           return perform(action, data, performOptions);
         },
         onHappenings: (happenings) => {
           for (const { happening } of happenings) {
             if (happening.kind !== 'ended' && happening.kind !== 'retrying' && happening.kind !== 'failed') continue;
-            // Where nobody knows what became of it, an operator will want to look.
-            if (happening.kind === 'failed' && happening.failure.reason === 'unknown-fate') continue;
+            // Where nobody knows what became of it, an operator will want to look, or the next try does.
+            if (happening.kind !== 'ended' && (happening.failure.unsettled || happening.failure.reason === 'unknown-fate')) continue;
             const key = actionKey(happening.action);
-            const host = performedOn.get(key);
-            if (host) cleaner.clean(host, key);
-            performedOn.delete(key);
+            const where = performed.get(key);
+            if (where) cleaner.clean(where.on, where.steps);
+            performed.delete(key);
           }
           options.onHappenings?.(happenings);
         },
@@ -113,9 +121,12 @@ export class Session {
       const probes = new Probes({ state, clock, probe: prober(stage), tell: (event) => engine.send(event), everyMs: options.probeEveryMs ?? 10_000 });
       // A journal of somebody else's is not the file that a snapshot would be of.
       const saveSnapshot = options.journal ? () => {} : () => journal.save(state);
-      return new Session({ ...options, engine, journal, hosts, existed, begun, probes, cleaner, saveSnapshot });
+      return new Session({ ...options, engine, journal, hosts, bound, existed, begun, probes, cleaner, saveSnapshot });
     } catch (failure) {
+      const isLeft = isBegun || made === undefined;
+      if (!isLeft) for (const name of [journalPath(stateFolder), join(stateFolder, 'id')]) await rm(name, { force: true });
       await opened.close();
+      if (!isLeft) await unmake(stateFolder, made);
       throw failure;
     }
   }
@@ -225,11 +236,22 @@ export class Session {
   }
 }
 
-/** The hosts as chosen now or the last time; the choice is kept. @throws TuttiError HOSTS_INVALID, HOSTS_MISSING */
-async function boundHosts(roles: readonly string[], choice: FlavourChoice, stateFolder: string): Promise<Map<string, Host>> {
-  const binding = await bind(roles, choice, stateFolder);
-  await recordBinding(binding, stateFolder);
-  return openHosts(roles, binding, stateFolder);
+/** The hosts as chosen now or the last time; a choice that can be opened is kept. @throws TuttiError HOSTS_INVALID, HOSTS_MISSING, HOSTS_CHANGED */
+async function boundHosts(roles: readonly string[], choice: FlavourChoice, stateFolder: string): Promise<{ hosts: Map<string, Host>; bound: Bound }> {
+  const bound = await bind(roles, choice, stateFolder);
+  const hosts = await openHosts(roles, bound.binding, stateFolder, choice.hosts);
+  await recordBinding(bound.binding, stateFolder);
+  return { hosts, bound };
+}
+
+/** Removes a folder and those above it that were made with it, unless another has begun something there meanwhile. */
+async function unmake(folder: string, made: string): Promise<void> {
+  try {
+    await rmdir(folder);
+    if (folder !== made) await unmake(dirname(folder), made);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw cause;
+  }
 }
 
 function logger(stateFolder: string): (action: ActionRef, text: string) => void {

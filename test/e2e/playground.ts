@@ -234,7 +234,7 @@ export class Playground {
   /** Ends all that still lives, and removes the folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     // A journal that a test has broken cannot say what there is; the mark can.
-    await openForDestruction(this.stateFolder, undefined).then(({ end }) => end(true), () => {});
+    await openForDestruction(this.stateFolder).then((destruction) => destruction.destroy(), () => {});
     for (const line of this.alive) {
       try {
         process.kill(Number(line.split(' ')[0]), 'SIGKILL');

@@ -19,22 +19,32 @@ test.each<[string, string, Record<string, object>]>([
     }],
   ['IPv6, in brackets; what nobody asked for does no harm', 'head: "[::1]:23"\nworker: [a, b, c]\nother: d', { head: { destination: '::1', port: 23 }, 'worker[1]': { destination: 'a' }, 'worker[2]': { destination: 'b' } }],
 ])('a hosts file: %s', (_, text, machines) => {
-  expect(Object.fromEntries(readInventory(text, roles, '/f'))).toEqual(machines);
+  expect(Object.fromEntries(readInventory(text, roles, '/f').machines)).toEqual(machines);
 });
 
 test.each<[string, string, string[]]>([
-  ['roles that are left out', 'head: n1', ['no machine is given for worker[1], worker[2]']],
-  ['a role by another name', 'head: n1\nworkers: [a, b]\nother: c', ['no machine is given for worker[1], worker[2]; "workers" is no role of this assembly, did you mean "worker"?; "other" is no role of this assembly']],
+  ['roles that are left out', 'head: n1', ['No machine is given for worker[1], worker[2]']],
+  ['a role by another name', 'head: n1\nworkers: [a, b]\nother: c', ['No machine is given for worker[1], worker[2]; "workers" is no role of this assembly, did you mean "worker"?; "other" is no role of this assembly']],
   ['too few machines', 'machines: [a, b]\nhead: 1\nworker: 2', ['worker: wants 2 of "machines", which has 1 left']],
   ['a role of one on two', 'head: [a, b]\nworker: [c, d]', ['head: is one host, and 2 machines are given']],
   ['what is no machine', 'head: "-oProxyCommand=x"\nworker: [true, {user: x, adress: y}]', [
     'head: "-oProxyCommand=x" is no machine: write [user@]name[:port]', 'worker[1]: true is no machine: write a name, or { address: … }',
     'worker[2]: "adress" says nothing of a machine; known: address, user, port, config, key, knownHosts, via, workFolder', 'worker[2]: has no address',
   ]],
-  ['no map at all', '- a', ['it must say which machine each role is on: "role: machine"']],
-  ['a port that is none', 'head: { address: a, port: 70000 }\nworker: [b, c]', ['head: 70000 is no port']],
+  ['no map at all', '- a', ['It must say which machine each role is on: "role: machine"']],
+  ['a port that is none', 'head: { address: a, port: 70000 }\nworker: [b:99999, c]', ['head: 70000 is no port', 'worker[1]: 99999 is no port']],
+  ['a work folder that cannot be one', 'defaults: { workFolder: relative }\nhead: { address: a, workFolder: /. }\nworker: [b, c]', [
+    'defaults: workFolder must be an absolute path below "/", and is "relative"', 'head: workFolder must be an absolute path below "/", and is "/."',
+  ]],
 ])('what is wrong with a hosts file is told at once: %s', (_, text, problems) => {
   expect(() => readInventory(text, roles, '/f')).toThrow(expect.objectContaining({ problems }));
+});
+
+test('what a hosts file has beyond the roles is told', () => {
+  expect(readInventory('machines: [a, b, c, d]\nhead: 1\nworker: [e, f, g, h]\nwroker: x', roles, '/f').unused).toEqual([
+    '"wroker" is no role of this assembly, did you mean "worker"?', '2 of the machines of "worker" are left over', '3 of "machines" are left over',
+  ]);
+  expect(readInventory('head: a\nworker: [b, c]', roles, '/f').unused).toEqual([]);
 });
 
 test('the work folder on hosts of others goes with the state folder', async () => {

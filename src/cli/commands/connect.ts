@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { didYouMean, error, exitCodes, TuttiError } from '../../diagnostic.ts';
-import { recordedBinding, rolesOf, shellOn } from '../../orchestrapi/flavours/index.ts';
+import { recordedBinding, rolesOf } from '../../orchestrapi/flavours/binding.ts';
+import { shellOn } from '../../orchestrapi/flavours/index.ts';
 import { stateFolderOf } from '../../session/folder.ts';
 import { requireBegun } from '../begun.ts';
 import type { AddCommand } from './index.ts';

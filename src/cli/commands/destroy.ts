@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { openForDestruction } from '../../session/destroy.ts';
 import { stateFolderOf } from '../../session/folder.ts';
-import { loadAssembly } from '../../session/load.ts';
 import type { AddCommand } from './index.ts';
 
 /** `tutti destroy FILE` */
@@ -15,13 +14,19 @@ export const destroy: AddCommand = (root, io) => {
       const stateFolder = stateFolderOf(file);
       const say = (text: string, data: object) => io.out(options.json ? JSON.stringify(data) : text);
       if (!existsSync(stateFolder)) return say(`Nothing to destroy: there is no ${stateFolder}.`, { destroyed: false });
-      const { assembly } = await loadAssembly(file);
-      const { hosts, end } = await openForDestruction(stateFolder, assembly);
+      const destruction = await openForDestruction(stateFolder);
+      const { hosts } = destruction;
       if (options.dryRun) {
-        await end(false);
-        return say(`Would end the processes on ${hosts.join(', ')} and remove ${stateFolder}.`, { destroyed: false, hosts, stateFolder });
+        await destruction.leave();
+        return say(`Would ${hosts.length > 0 ? `end the processes on ${hosts.join(', ')} and ` : ''}remove ${stateFolder}.`, { destroyed: false, hosts, stateFolder });
       }
-      await end(true, { force: options.force ?? false });
-      say(`Destroyed: no process of it is left on ${hosts.join(', ')}; ${stateFolder} is removed.`, { destroyed: true, hosts, stateFolder });
+      const forgotten = await destruction.destroy({ force: options.force ?? false });
+      const cleared = hosts.filter((host) => !forgotten.some((one) => one.host === host));
+      const of = cleared.length > 0 ? `no process of it is left on ${cleared.join(', ')}` : forgotten.length > 0 ? 'no host of it could be cleared' : 'it was at work on no host';
+      const lines = [
+        `Destroyed: ${of}; ${stateFolder} is removed.`,
+        ...forgotten.map(({ host, machine, folder, why }) => `Forgotten: ${host} on ${machine} (${why}). What runs there goes on: end it, and remove ${folder} by hand.`),
+      ];
+      say(lines.join('\n'), { destroyed: true, hosts: cleared, ...(forgotten.length > 0 ? { forgotten } : {}), stateFolder });
     });
 };

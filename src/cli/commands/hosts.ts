@@ -1,7 +1,8 @@
 import { stateFolderOf } from '../../session/folder.ts';
 import { factsOf } from '../../orchestrapi/facts.ts';
 import type { HostFacts } from '../../orchestrapi/host.ts';
-import { openHosts, recordedBinding, type Binding } from '../../orchestrapi/flavours/index.ts';
+import { machineName, recordedBinding, type Binding } from '../../orchestrapi/flavours/binding.ts';
+import { openEach } from '../../orchestrapi/flavours/open.ts';
 import { padEnd } from '../../view/text.ts';
 import { recordedRun } from '../recorded.ts';
 import type { AddCommand } from './index.ts';
@@ -17,7 +18,7 @@ export const hosts: AddCommand = (root, io) => {
       const { state, first } = await recordedRun(file);
       const binding = (await recordedBinding(stateFolder)) ?? { flavour: 'local', roles: first.hosts };
       const rows = first.hosts.map((host) => ({
-        host, flavour: host === 'local' ? 'local' : binding.flavour, machine: machineOf(binding, host),
+        host, flavour: host === 'local' ? 'local' : binding.flavour, machine: machineName(binding, host),
         components: [...state.members.values()].filter((m) => m.spec.on === host).map((m) => m.spec.name),
       }));
       const facts = options.facts ? await factsOfAll(first.hosts, binding, stateFolder) : undefined;
@@ -36,11 +37,16 @@ export const hosts: AddCommand = (root, io) => {
 
 /** What each host says of itself, or why it says nothing. */
 async function factsOfAll(roles: readonly string[], binding: Binding, stateFolder: string): Promise<Map<string, HostFacts | { readonly failure: string }>> {
-  const hosts = await openHosts(roles, binding, stateFolder);
+  const hosts = await openEach(roles, binding, stateFolder);
+  const facts = async (role: string): Promise<HostFacts> => {
+    const host = hosts.get(role)!;
+    if (host instanceof Error) throw host;
+    return factsOf(host);
+  };
   try {
-    return new Map(await Promise.all(roles.map(async (role) => [role, await factsOf(hosts.get(role)!).catch((failed: Error) => ({ failure: failed.message }))] as const)));
+    return new Map(await Promise.all(roles.map(async (role) => [role, await facts(role).catch((failed: Error) => ({ failure: failed.message }))] as const)));
   } finally {
-    await Promise.all([...hosts.values()].map((host) => host.close()));
+    await Promise.all([...hosts.values()].map((host) => host instanceof Error || host.close()));
   }
 }
 
@@ -49,12 +55,4 @@ function inWords(facts: HostFacts | { readonly failure: string }): string {
   const size = (bytes: number): string => (bytes >= 1e12 ? `${(bytes / 1e12).toFixed(1)} TB` : `${Math.round(bytes / 1e9)} GB`);
   const disks = facts.disks.map(({ name, bytes, mounts }) => `${name} ${size(bytes)}${mounts.length > 0 ? ` (${mounts.join(', ')})` : ''}`);
   return [`${facts.cores} cores`, `${size(facts.memoryBytes)} of memory`, ...disks].join(', ');
-}
-
-/** As a user would name it to ssh. */
-function machineOf(binding: Binding, host: string): string {
-  if (binding.flavour === 'local' || host === 'local') return 'this machine';
-  const machine = binding.machines[host];
-  if (!machine) return 'unknown';
-  return `${machine.user === undefined ? '' : `${machine.user}@`}${machine.destination}${machine.port === undefined ? '' : `:${machine.port}`}`;
 }

@@ -1,21 +1,14 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
-import type { Host } from '../host.ts';
-import { localHost } from '../local.ts';
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { error, exitCodes, TuttiError, type Diagnostic } from '../../diagnostic.ts';
 import { quote } from '../quote.ts';
-import { folderOf, localFlavour } from './local.ts';
-import type { Machine } from './ssh.ts';
+import { doNotFit, recordedBinding, refreshed, workFolderOf, type Binding } from './binding.ts';
+import { recorderOfReached } from './reached.ts';
+import { keepReached } from './rebind.ts';
 
 /** Where hosts come from, by name; a new one is a line here and in `bind`. */
 export const flavours = ['local', 'ssh', 'testbed'] as const;
 export type Flavour = (typeof flavours)[number];
-
-/**
- * The machines that the roles of an assembly are bound to. It is kept beside the journal, so that every later command finds them without being told again, also
- * on another machine to which the state folder was moved.
- */
-export type Binding = { readonly flavour: 'local'; readonly roles: readonly string[] } | { readonly flavour: 'ssh' | 'testbed'; readonly machines: Readonly<Record<string, Machine>> };
 
 /** What the command line says of hosts. */
 export interface FlavourChoice {
@@ -25,16 +18,33 @@ export interface FlavourChoice {
   readonly hosts?: string;
 }
 
-const bindingPath = (stateFolder: string): string => join(stateFolder, 'hosts.json');
+/** A binding as it was asked for, and what is worth knowing of the hosts file. */
+export interface Bound {
+  readonly binding: Binding;
+  readonly notes: readonly Diagnostic[];
+}
 
 /**
- * Binds roles to machines; nothing is connected to. Without a choice: as recorded, else every role is a folder of this machine.
- * @throws TuttiError HOSTS_INVALID when the hosts file does not say where every role is, HOSTS_MISSING when a flavour needs one
+ * Binds roles to machines. Without a choice: as recorded, else every role is a folder of this machine. A role that was at work keeps its machine, which may have got another name.
+ * Nothing is kept yet, and nothing is connected to but what tells an old machine from a new one.
+ * @throws TuttiError HOSTS_INVALID when the hosts file does not say where every role is, HOSTS_MISSING when a flavour needs one, HOSTS_CHANGED when a role that was at work is given
+ * another machine
  */
-export async function bind(roles: readonly string[], { flavour, hosts }: FlavourChoice, stateFolder: string): Promise<Binding> {
-  if (flavour === undefined && hosts === undefined) return refreshed(roles, (await recordedBinding(stateFolder)) ?? { flavour: 'local', roles });
+export async function bind(roles: readonly string[], choice: FlavourChoice, stateFolder: string): Promise<Bound> {
+  if (choice.flavour === undefined && choice.hosts === undefined) return { binding: refreshed(roles, (await recordedBinding(stateFolder)) ?? { flavour: 'local', roles }), notes: [] };
+  const asked = await read(roles, choice);
+  // One that cannot be read is to be said anew.
+  const recorded = await recordedBinding(stateFolder).catch(() => undefined);
+  return recorded ? { ...asked, binding: await keepReached(recorded, asked.binding, choice.hosts, stateFolder) } : asked;
+}
+
+/** What the command line and the hosts file say. */
+async function read(roles: readonly string[], { flavour, hosts }: FlavourChoice): Promise<Bound> {
   const name = flavour ?? 'ssh';
-  if (name === 'local') return { flavour: 'local', roles };
+  if (name === 'local') {
+    if (hosts !== undefined) throw new TuttiError(error('USAGE', 'The command line is not understood', `"--flavour local" plays in folders of this machine and reads no hosts file: leave one of "--flavour local" and "--hosts ${hosts}" away.`), exitCodes.usage);
+    return { binding: { flavour: 'local', roles }, notes: [] };
+  }
   if (hosts === undefined) {
     const what = name === 'ssh' ? '--hosts FILE, which says "role: machine" a line' : '--hosts FOLDER, in which the test bed is up';
     throw new TuttiError(error('HOSTS_MISSING', 'Which machines?', `The flavour "${name}" needs ${what}.`), exitCodes.usage);
@@ -44,17 +54,13 @@ export async function bind(roles: readonly string[], { flavour, hosts }: Flavour
   const { testbedInventory } = await import('./testbed.ts');
   try {
     const remote = roles.filter((role) => role !== 'local');
-    const inventory = name === 'ssh' ? readInventory(await readText(hosts), remote, dirname(resolve(hosts))) : await testbedInventory(remote, resolve(hosts));
-    return { flavour: name, machines: Object.fromEntries(inventory) };
+    const { machines, unused } = name === 'ssh' ? readInventory(await readText(hosts), remote, dirname(resolve(hosts))) : { machines: await testbedInventory(remote, resolve(hosts)), unused: [] };
+    const notes: Diagnostic[] = unused.length === 0 ? [] : [{ code: 'HOSTS_UNUSED', severity: 'note', summary: 'The hosts file has more than is used', detail: `${unused.join('; ')}.`, where: { file: hosts } }];
+    return { binding: { flavour: name, machines: Object.fromEntries(machines) }, notes };
   } catch (cause) {
     if (!(cause instanceof InventoryError)) throw cause;
-    throw new TuttiError(cause.problems.map((problem) => error('HOSTS_INVALID', 'The hosts file does not fit', `${problem.charAt(0).toUpperCase()}${problem.slice(1)}${/[.?]$/.test(problem) ? '' : '.'}`, { file: hosts })), exitCodes.invalid, cause);
+    throw doNotFit(cause.problems, hosts, cause);
   }
-}
-
-/** The file may have got more roles since. */
-function refreshed(roles: readonly string[], binding: Binding): Binding {
-  return binding.flavour === 'local' ? { ...binding, roles: [...new Set([...binding.roles, ...roles])] } : binding;
 }
 
 async function readText(file: string): Promise<string> {
@@ -65,57 +71,18 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** The binding of the last command that conducted; undefined when there was none. @throws TuttiError HOSTS_INVALID */
-export async function recordedBinding(stateFolder: string): Promise<Binding | undefined> {
-  try {
-    return JSON.parse(await readFile(bindingPath(stateFolder), 'utf8')) as Binding;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new TuttiError(error('HOSTS_INVALID', 'It is not known where the hosts are', `${(cause as Error).message}. Name them again with --hosts.`, { file: bindingPath(stateFolder) }), exitCodes.invalid, cause);
-  }
-}
-
-/** Keeps the binding for later commands: written whole or not at all. */
-export async function recordBinding(binding: Binding, stateFolder: string): Promise<void> {
-  const path = bindingPath(stateFolder);
-  await mkdir(stateFolder, { recursive: true });
-  await writeFile(`${path}.new`, `${JSON.stringify(binding, null, 1)}\n`, { mode: 0o600 });
-  await rename(`${path}.new`, path);
-}
-
-/** Every role that a binding has a machine for. */
-export function rolesOf(binding: Binding): readonly string[] {
-  return binding.flavour === 'local' ? binding.roles : Object.keys(binding.machines);
-}
-
 /**
  * The argument vector that opens a terminal on a host, in its work folder, or runs a command there.
  * @example await shellOn(binding, 'head', [], stateFolder) // ['ssh', '-t', …, 'n1', "exec /bin/sh -c '…'"]
  */
 export async function shellOn(binding: Binding, role: string, command: readonly string[], stateFolder: string): Promise<readonly [string, ...string[]]> {
-  const within = (folder: string): string => {
-    const act = command.length > 0 ? `exec ${command.map(quote).join(' ')}` : 'exec "${SHELL:-/bin/sh}" -i';
-    return `mkdir -p ${quote(folder)} && cd ${quote(folder)} && ${act}`;
-  };
-  if (binding.flavour === 'local' || role === 'local') return ['/bin/sh', '-c', within(join(stateFolder, 'hosts', folderOf(role)))];
-  const { remoteWorkFolder, roleFolder } = await import('./ssh.ts');
+  const folder = await workFolderOf(binding, role, stateFolder);
+  const act = command.length > 0 ? `exec ${command.map(quote).join(' ')}` : 'exec "${SHELL:-/bin/sh}" -i';
+  const within = `mkdir -p ${quote(folder)} && cd ${quote(folder)} && ${act}`;
+  if (binding.flavour === 'local' || role === 'local') return ['/bin/sh', '-c', within];
   const { sshArguments } = await import('../ssh-config.ts');
-  const { workFolder, ...target } = binding.machines[role]!;
-  return ['ssh', ...(command.length > 0 ? [] : ['-t']), ...sshArguments(target), target.destination, `exec /bin/sh -c ${quote(within(roleFolder(await remoteWorkFolder(stateFolder), role, workFolder)))}`];
-}
-
-/** The hosts of the roles, not connected to yet. `local` is always there: the controller's own machine. @throws TuttiError HOSTS_INVALID for a role that has no machine */
-export async function openHosts(roles: readonly string[], binding: Binding, stateFolder: string): Promise<Map<string, Host>> {
-  const local = (): Host => localHost({ name: 'local', workFolder: join(stateFolder, 'hosts', 'local') });
-  const hosts = binding.flavour === 'local' ? localFlavour(roles, stateFolder) : await remoteHosts(roles.filter((role) => role !== 'local'), binding.machines, stateFolder);
-  if (!hosts.has('local')) hosts.set('local', local());
-  return hosts;
-}
-
-async function remoteHosts(roles: readonly string[], machines: Readonly<Record<string, Machine>>, stateFolder: string): Promise<Map<string, Host>> {
-  const inventory = new Map(Object.entries(machines));
-  const missing = roles.filter((role) => !inventory.has(role));
-  if (missing.length > 0) throw new TuttiError(error('HOSTS_INVALID', 'The hosts file does not fit', `No machine is given for ${missing.join(', ')}. Name one with --hosts FILE.`, { file: bindingPath(stateFolder) }), exitCodes.invalid);
-  const { remoteWorkFolder, sshFlavour } = await import('./ssh.ts');
-  return sshFlavour(roles, { inventory, workFolder: await remoteWorkFolder(stateFolder) });
+  const target = binding.machines[role]!;
+  const argv = sshArguments(target);
+  recorderOfReached(stateFolder)(role);
+  return ['ssh', ...(command.length > 0 ? [] : ['-t']), ...argv, target.destination, `exec /bin/sh -c ${quote(within)}`];
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { didYouMean } from '../../diagnostic.ts';
-import type { Host } from '../host.ts';
+import { HostError, type Host } from '../host.ts';
 import { sshNetwork, type SshNetwork } from '../ssh-connection.ts';
 import type { SshTarget } from '../ssh-config.ts';
 import { sshHost } from '../ssh.ts';
@@ -14,6 +14,13 @@ export type Machine = SshTarget & { readonly workFolder?: string };
 
 /** What a hosts file says: a machine for each role instance, `head` or `worker[2]`. */
 export type Inventory = ReadonlyMap<string, Machine>;
+
+/** What was read of a hosts file. */
+interface InventoryFile {
+  readonly machines: Inventory;
+  /** What it says beyond the roles that were asked for: a file may serve several assemblies. */
+  readonly unused: readonly string[];
+}
 
 /** A hosts file that does not say where its hosts are; every problem of it at once. */
 export class InventoryError extends Error {
@@ -33,15 +40,15 @@ const machineKeys = new Set(['address', 'user', 'port', 'config', 'key', 'knownH
  * `[user@]name[:port]`, where the name may be an alias of the ssh configuration, or `{ address, user, port, config, key, knownHosts, via, workFolder }`.
  * @param folder what relative paths in it are relative to
  * @throws InventoryError
- * @example readInventory('machines: [n1, n2, n3]\nhead: 1\nworker: 2', ['head', 'worker[1]', 'worker[2]'], '.').get('worker[2]') // { destination: 'n3' }
+ * @example readInventory('machines: [n1, n2, n3]\nhead: 1\nworker: 2', ['head', 'worker[1]', 'worker[2]'], '.').machines.get('worker[2]') // { destination: 'n3' }
  */
-export function readInventory(text: string, names: readonly string[], folder: string): Inventory {
+export function readInventory(text: string, names: readonly string[], folder: string): InventoryFile {
   const problems: string[] = [];
   const file = ((): Record<string, unknown> => {
     try {
       const found: unknown = parse(text) ?? {};
       if (isRecord(found)) return found;
-      problems.push('it must say which machine each role is on: "role: machine"');
+      problems.push('It must say which machine each role is on: "role: machine"');
     } catch (cause) {
       // The parser's first line; the others draw its place.
       problems.push((cause as Error).message.split('\n')[0]!.replace(/:$/, ''));
@@ -70,20 +77,28 @@ export function readInventory(text: string, names: readonly string[], folder: st
     list.forEach((machine, i) => { if (machine) given.set(isOne ? role : `${role}[${i + 1}]`, machine); });
   }
   const missing = names.filter((name) => !given.has(name));
-  if (missing.length > 0 && problems.length === 0) {
-    // A file may serve several assemblies: a role that this one does not know matters when one that it knows is missing.
-    const known = [...new Set(names.map((name) => name.replace(/\[\d+\]$/, '')))];
-    const unknown = Object.keys(roles).filter((role) => !known.includes(role)).map((role) => `; "${role}" is no role of this assembly${didYouMean(role, known).replace(' Did', ', did')}`);
-    problems.push(`no machine is given for ${missing.join(', ')}${unknown.join('')}`);
-  }
+  const known = [...new Set(names.map((name) => name.replace(/\[\d+\]$/, '')))];
+  const unknown = Object.keys(roles).filter((role) => !known.includes(role)).map((role) => `"${role}" is no role of this assembly${didYouMean(role, known).replace(' Did', ', did')}`);
+  if (missing.length > 0 && problems.length === 0) problems.push([`No machine is given for ${missing.join(', ')}`, ...unknown].join('; '));
   if (problems.length > 0) throw new InventoryError(problems);
-  return new Map(names.map((name) => [name, given.get(name)!]));
+  const surplus = Map.groupBy([...given.keys()].filter((name) => !names.includes(name)), (name) => name.replace(/\[\d+\]$/, ''));
+  const leftOver = (n: number, of: string): string => `${n} of ${of} ${n === 1 ? 'is' : 'are'} left over`;
+  const unused = [
+    ...unknown, ...[...surplus].filter(([role]) => known.includes(role)).map(([role, { length }]) => leftOver(length, `the machines of "${role}"`)),
+    ...(machines.length > dealt ? [leftOver(machines.length - dealt, '"machines"')] : []),
+  ];
+  return { machines: new Map(names.map((name) => [name, given.get(name)!])), unused };
 }
 
 function shortMachine(what: string, text: string, problems: string[]): Pick<Machine, 'destination' | 'user' | 'port'> {
   const match = /^(?:([^@\s]+)@)?(?:\[([^\]\s]+)\]|([^\s@:[\]-][^\s@:[\]]*))(?::(\d+))?$/.exec(text);
   if (!match) problems.push(`${what}: "${text}" is no machine: write [user@]name[:port]`);
-  return { destination: match?.[2] ?? match?.[3] ?? '', ...(match?.[1] === undefined ? {} : { user: match[1] }), ...(match?.[4] === undefined ? {} : { port: Number(match[4]) }) };
+  return { destination: match?.[2] ?? match?.[3] ?? '', ...(match?.[1] === undefined ? {} : { user: match[1] }), ...(match?.[4] === undefined ? {} : { port: portOf(what, Number(match[4]), problems) }) };
+}
+
+function portOf(what: string, port: unknown, problems: string[]): number {
+  if (!(Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536)) problems.push(`${what}: ${JSON.stringify(port)} is no port`);
+  return port as number;
 }
 
 function longMachine(what: string, value: Record<string, unknown>, folder: string, problems: string[]): Partial<Machine> {
@@ -99,10 +114,10 @@ function longMachine(what: string, value: Record<string, unknown>, folder: strin
     return found === undefined || found.startsWith('~') ? found : resolve(folder, found);
   };
   const [address, user, config, key, known, via, workFolder, port] = [text('address'), text('user'), path('config'), path('key'), path('knownHosts'), text('via'), text('workFolder'), value['port']];
-  if (port !== undefined && !(Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536)) problems.push(`${what}: ${JSON.stringify(port)} is no port`);
+  if (workFolder !== undefined && (!isAbsolute(workFolder) || normalize(workFolder) === '/')) problems.push(`${what}: workFolder must be an absolute path below "/", and is "${workFolder}"`);
   if (what !== 'defaults' && address === undefined) problems.push(`${what}: has no address`);
   return {
-    ...(address === undefined ? {} : shortMachine(what, address, problems)), ...(user === undefined ? {} : { user }), ...(port === undefined ? {} : { port: port as number }),
+    ...(address === undefined ? {} : shortMachine(what, address, problems)), ...(user === undefined ? {} : { user }), ...(port === undefined ? {} : { port: portOf(what, port, problems) }),
     ...(config === undefined ? {} : { configFile: config }), ...(key === undefined ? {} : { identityFiles: [key] }), ...(known === undefined ? {} : { knownHostsFiles: [known] }),
     ...(via === undefined ? {} : { proxyJump: via }), ...(workFolder === undefined ? {} : { workFolder }),
   };
@@ -117,20 +132,37 @@ export interface SshFlavourOptions {
   /** Each role instance works in a folder whose name begins with this one, `<workFolder>.<role>`; where the inventory names a folder, in it. */
   readonly workFolder: string;
   readonly network?: SshNetwork;
+  /** Hears of each connection to the machine of a role, before anything is done there. */
+  readonly onReached?: (role: string) => void;
+  /** Hears of roles whose configuration ssh refuses, or that cannot be worked on; they are left out. Default: the first one is thrown. */
+  readonly onRefused?: (role: string, why: Error) => void;
 }
 
-/** Every role instance is a machine that is reached by SSH. Nothing is connected to yet; the ssh configuration is asked for addresses. @throws HostError REFUSED */
-export async function sshFlavour(roles: readonly string[], { inventory, workFolder, network = sshNetwork() }: SshFlavourOptions): Promise<Map<string, Host>> {
+/** Every role instance is a machine that is reached by SSH. Nothing is connected to yet; the ssh configuration is asked for addresses. @throws HostError REFUSED, RangeError for a folder that none may work in */
+export async function sshFlavour(roles: readonly string[], { inventory, workFolder, network = sshNetwork(), onReached = () => {}, onRefused = (_, why) => { throw why; } }: SshFlavourOptions): Promise<Map<string, Host>> {
   const hosts = new Map<string, Host>();
+  const heard: SshNetwork = {
+    settings: (target) => network.settings(target),
+    async connect(role, target, algorithms) {
+      const client = await network.connect(role, target, algorithms);
+      onReached(role);
+      return client;
+    },
+  };
+  const open = async (role: string): Promise<void> => {
+    try {
+      const machine = inventory.get(role);
+      if (!machine) throw new HostError('REFUSED', role, `${role}: nobody says which machine it is on`);
+      const { workFolder: own, ...target } = machine;
+      const { hostname } = await heard.settings(target);
+      hosts.set(role, sshHost({ ...target, name: role, address: hostname, workFolder: roleFolder(workFolder, role, own), network: heard }));
+    } catch (refused) {
+      onRefused(role, refused as Error);
+    }
+  };
   // A process each: some at a time.
-  for (let from = 0; from < roles.length; from += 8) {
-    for (const [name, host] of await Promise.all(roles.slice(from, from + 8).map(async (role) => {
-      const { workFolder: own, ...target } = inventory.get(role)!;
-      const { hostname } = await network.settings(target);
-      return [role, sshHost({ ...target, name: role, address: hostname, workFolder: roleFolder(workFolder, role, own), network })] as const;
-    }))) hosts.set(name, host);
-  }
-  return hosts;
+  for (let from = 0; from < roles.length; from += 8) await Promise.all(roles.slice(from, from + 8).map(open));
+  return new Map(roles.flatMap((role) => (hosts.has(role) ? [[role, hosts.get(role)!] as const] : [])));
 }
 
 /** The folder of a role instance on its machine. @param own the folder that the inventory names @example roleFolder('/var/tmp/tutti-0a1b', 'worker[2]', '/srv') // '/srv/tutti-0a1b.worker.2' */

@@ -9,8 +9,8 @@ import { InventoryError, type Inventory } from './ssh.ts';
  */
 export async function testbedInventory(roles: readonly string[], folder: string): Promise<Inventory> {
   const configFile = `${folder}/ssh_config`;
-  const text = await readFile(configFile, 'utf8').catch(() => { throw new InventoryError([`no test bed is up at ${folder}`]); });
+  const text = await readFile(configFile, 'utf8').catch(() => { throw new InventoryError([`No test bed is up at ${folder}`]); });
   const machines = [...text.matchAll(/^Host (h\d+)$/gm)].map((match) => match[1]!);
-  if (machines.length < roles.length) throw new InventoryError([`the test bed has ${machines.length} hosts, and ${roles.length} are wanted`]);
+  if (machines.length < roles.length) throw new InventoryError([`The test bed has ${machines.length} hosts, and ${roles.length} are wanted`]);
   return new Map(roles.map((role, i) => [role, { destination: machines[i]!, configFile }]));
 }

@@ -1,0 +1,62 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
+import { localFolder } from './local.ts';
+import type { Machine } from './ssh.ts';
+
+/**
+ * The machines that the roles of an assembly are bound to. It is kept beside the journal, so that every later command finds them without being told again, also
+ * on another machine to which the state folder was moved.
+ */
+export type Binding = { readonly flavour: 'local'; readonly roles: readonly string[] } | { readonly flavour: 'ssh' | 'testbed'; readonly machines: Readonly<Record<string, Machine>> };
+
+/** The file that keeps the binding. */
+export const bindingPath = (stateFolder: string): string => join(stateFolder, 'hosts.json');
+
+/** The binding of the last command that conducted; undefined when there was none. @throws TuttiError HOSTS_INVALID */
+export async function recordedBinding(stateFolder: string): Promise<Binding | undefined> {
+  try {
+    return JSON.parse(await readFile(bindingPath(stateFolder), 'utf8')) as Binding;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new TuttiError(error('HOSTS_INVALID', 'It is not known where the hosts are', `${(cause as Error).message}. Name them again with --hosts.`, { file: bindingPath(stateFolder) }), exitCodes.invalid, cause);
+  }
+}
+
+/** Keeps the binding for later commands: written whole or not at all. */
+export async function recordBinding(binding: Binding, stateFolder: string): Promise<void> {
+  const path = bindingPath(stateFolder);
+  await mkdir(stateFolder, { recursive: true });
+  await writeFile(`${path}.new`, `${JSON.stringify(binding, null, 1)}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+/** Every role that a binding has a machine for. */
+export function rolesOf(binding: Binding): readonly string[] {
+  return binding.flavour === 'local' ? binding.roles : Object.keys(binding.machines);
+}
+
+/** The machine of a role, as a user would name it to ssh. @example machineName(binding, 'worker[2]') // 'admin@n2:2222' */
+export function machineName(binding: Binding, role: string): string {
+  if (binding.flavour === 'local' || role === 'local') return 'this machine';
+  const machine = binding.machines[role];
+  if (!machine) return 'unknown';
+  return `${machine.user === undefined ? '' : `${machine.user}@`}${machine.destination}${machine.port === undefined ? '' : `:${machine.port}`}`;
+}
+
+/** With the roles that the file has got since. */
+export function refreshed(roles: readonly string[], binding: Binding): Binding {
+  return binding.flavour === 'local' ? { ...binding, roles: [...new Set([...binding.roles, ...roles])] } : binding;
+}
+
+/** The folder of a role on its machine. */
+export async function workFolderOf(binding: Binding, role: string, stateFolder: string): Promise<string> {
+  if (binding.flavour === 'local' || role === 'local') return localFolder(role, stateFolder);
+  const { remoteWorkFolder, roleFolder } = await import('./ssh.ts');
+  return roleFolder(await remoteWorkFolder(stateFolder), role, binding.machines[role]?.workFolder);
+}
+
+/** A problem begins with a capital, unless with the name of a role. */
+export function doNotFit(problems: readonly string[], file: string, cause?: unknown): TuttiError {
+  return new TuttiError(problems.map((problem) => error('HOSTS_INVALID', 'The hosts file does not fit', /[.?]$/.test(problem) ? problem : `${problem}.`, { file })), exitCodes.invalid, cause);
+}
