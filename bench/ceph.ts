@@ -7,15 +7,39 @@ import { up, whyNot, type TestBed } from '../test/testbed/testbed.ts';
 
 const root = join(import.meta.dirname, '..');
 
-/** The deployment, and the same components under barriers: what is pushed at once is a line, which ends before the next one begins. */
+/** What is pushed at once, and ends before the next is pushed. */
+const together = (what: string): string => `    - push: { deploy: [${what}] }\n    - wait: [${what}]\n`;
+/** A monitor alone is never in a quorum: it counts as done when its daemon runs. */
+const monitorAlone = (i: number): string => `    - push: { deploy: ["mon[${i}]", "started[${i}]"] }\n    - wait: "started[${i}]"\n`;
+
+/** The deployment, and the same components under barriers. */
 const orders = {
   // Nobody orders anything but the ports.
-  ports: ['all'],
+  ports: '    - push: deploy\n    - wait: all\n',
   // One kind after the other, the hosts side by side.
-  phases: ['cluster', 'mon', 'mgr', 'osd', 'objects, names, contents', 'mds', 'fs', 'mount'],
-  // One host after the other within each kind. Monitors wait for each other, so that they cannot be told apart: this flatters the order.
-  hosts: ['cluster', 'mon', 'mgr', 'osd[1]', 'osd[2]', 'osd[3]', 'objects', 'names', 'contents', 'mds', 'fs', 'mount'],
+  phases: ['cluster', 'mon', 'mgr', 'osd', 'objects, names, contents', 'mds', 'fs', 'mount'].map(together).join(''),
+  // One host after the other within each kind.
+  hosts: [together('cluster'), ...[1, 2, 3].map(monitorAlone), '    - wait: mon\n', ...['mgr', '"osd[1]"', '"osd[2]"', '"osd[3]"', 'objects', 'names', 'contents', 'mds', 'fs', 'mount'].map(together)].join(''),
 } as const;
+
+/** For `hosts`: a monitor that says when its daemon runs, in the quorum or not, and who waits for that. */
+const alone = {
+  'alone.mjs': `
+import { catalogue, defineComponent } from 'tutti';
+const monitor = catalogue.find(({ name }) => name === 'ceph/monitor');
+const daemon = { interface: 'bench/daemon' };
+export const aMonitor = { ...monitor, name: 'bench/monitor', groups: { ...monitor.groups, alive: ['running', 'member'] }, ports: { ...monitor.ports, daemon: { kind: 'provide', boundTo: ['alive'], ...daemon } } };
+export const started = defineComponent({
+  name: 'bench/started', places: ['no', 'yes'], initialPlace: 'no', behaviours: ['deploy'],
+  transitions: { see: { from: 'no', to: 'yes', behaviour: 'deploy', durationMs: 0 } },
+  ports: { daemon: { kind: 'use', boundTo: ['see'], ...daemon } },
+});
+`,
+  assembly: (text: string): string => text
+    .replace('\ncomponents:\n', '\nmodules: [./alone.mjs]\ncomponents:\n  started: { type: bench/started, count: 3 }\n')
+    .replace('type: ceph/monitor, on: node', 'type: bench/monitor, on: node')
+    .replace('\nconnections:\n', '\nconnections:\n  - started[*] -> mon[*]\n'),
+};
 
 type Order = keyof typeof orders;
 
@@ -56,8 +80,9 @@ export async function cephBench(args: readonly string[]): Promise<void> {
 async function deploy(bed: TestBed, order: Order): Promise<CephLine> {
   const folder = mkdtempSync(join(tmpdir(), 'tutti-bench-'));
   const file = join(folder, 'assembly.yaml');
-  const steps = orders[order].map((what) => `    - push: { deploy: [${what}] }\n    - wait: [${what}]\n`.replaceAll('[all]', 'all'));
-  writeFileSync(file, `${readFileSync(join(root, 'assemblies/ceph/assembly.yaml'), 'utf8')}  bench:\n${steps.join('')}`);
+  const text = `${readFileSync(join(root, 'assemblies/ceph/assembly.yaml'), 'utf8')}  bench:\n${orders[order]}`;
+  if (order === 'hosts') writeFileSync(join(folder, 'alone.mjs'), alone['alone.mjs']);
+  writeFileSync(file, order === 'hosts' ? alone.assembly(text) : text);
   try {
     const began = performance.now();
     await tutti('run', file, 'bench', '--flavour', 'testbed', '--hosts', bed.folder);

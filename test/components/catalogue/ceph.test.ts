@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../../src/components/catalogue/index.ts';
 import { cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool, setting } from '../../../src/components/catalogue/ceph/index.ts';
 import { hasActiveServer } from '../../../src/components/catalogue/ceph/filesystem.ts';
+import { isPoolClean } from '../../../src/components/catalogue/ceph/pool.ts';
 import { isClean } from '../../../src/components/catalogue/ceph/shared.ts';
 import type { ComponentType, Value } from '../../../src/components/model.ts';
 import type { ScriptStatus } from '../../../src/orchestrapi/host.ts';
@@ -21,24 +22,26 @@ async function play(type: ComponentType, component: string, transition: string, 
 }
 
 /** What was done, without what is the same everywhere. */
-const shortly = (did: readonly string[]) => did.map((line) => line.replace(asCeph, 'ceph').replace(/python3 -c .* (\/w\/asok)/s, 'socket $1').replace(/sh -c .* sh \//s, 'sh /'));
+const shortly = (did: readonly string[]) => did.map((line) => line.replace(asCeph, 'ceph').replace(/timeout 60 \S*python3 -c .* \/c\/ceph.conf \S+ (mon|mgr) (\{.*\})$/s, '$1 $2').replace(/\S*python3 -c .* (\/w\/asok)/s, 'socket $1').replace(/sh -c .* sh \//s, 'sh /'));
 
 describe('what the operators of a cluster do is done in their order', () => {
   test.each([
     { type: monitor, component: 'mon[1]', transition: 'place', did: ['flush'] },
     { type: monitor, component: 'mon[1]', transition: 'format', did: ['run sh /w/data ceph-mon -i mon1 -c /w/ceph.conf --mon-data /w/data --keyring /w/keyring --admin-socket /w/asok --log-file /w/log --pid-file /w/pid --mkfs --monmap /w/monmap'] },
-    { type: monitor, component: 'mon[1]', transition: 'join', did: ['ask socket /w/asok mon_status'] },
+    { type: monitor, component: 'mon[1]', transition: 'join', did: ['ask socket /w/asok mon_status 2 leader peon'] },
     { type: monitor, component: 'mon[1]', transition: 'halt', did: ['ask ceph mon ok-to-stop mon1', 'kill mon TERM'] },
     { type: monitor, component: 'mon[1]', transition: 'resign', did: ['ask ceph mon ok-to-rm mon1', 'run ceph mon rm mon1', 'kill mon TERM', 'run rm -rf /w/data /w/keyring /w/ceph.conf /w/monmap /w/log /w/asok /w/pid'] },
-    { type: manager, component: 'mgr', transition: 'activate', did: ['ask ceph mgr dump -f json'] },
-    { type: osd, component: 'osd[2]', transition: 'boot', did: ['ask socket /w/asok status'] },
+    { type: manager, component: 'mgr', transition: 'activate', did: ['ask mon {"prefix":"mgr stat","format":"json"}'] },
+    { type: manager, component: 'mgr', transition: 'restart', did: ['kill mgr TERM', 'run ceph mgr fail mgr', 'start mgr: ceph-mgr -i mgr -c /w/ceph.conf --mgr-data /w/data --keyring /w/keyring --admin-socket /w/asok --log-file /w/log --pid-file /w/pid -f'] },
+    { type: osd, component: 'osd[2]', transition: 'format', did: ['run sh /w/data ceph-osd -i 2 -c /w/ceph.conf --osd-data /w/data --keyring /w/keyring --admin-socket /w/asok --log-file /w/log --pid-file /w/pid --mkfs --no-mon-config --bdev-aio-poll-ms 10'] },
+    { type: osd, component: 'osd[2]', transition: 'boot', did: ['ask socket /w/asok status 2 active'] },
     { type: osd, component: 'osd[2]', transition: 'halt', did: ['ask ceph osd ok-to-stop 2', 'kill osd TERM'] },
-    { type: osd, component: 'osd[2]', transition: 'settle', did: ['ask ceph pg stat -f json'] },
-    { type: osd, component: 'osd[2]', transition: 'drain', did: ['run ceph osd crush reweight osd.2 0', 'ask ceph osd safe-to-destroy 2', 'ask ceph pg stat -f json'] },
+    { type: osd, component: 'osd[2]', transition: 'settle', did: ['ask mgr {"prefix":"pg stat","format":"json"}'] },
+    { type: osd, component: 'osd[2]', transition: 'drain', did: ['run ceph osd crush reweight osd.2 0', 'ask ceph osd safe-to-destroy 2', 'ask mgr {"prefix":"pg stat","format":"json"}'] },
     { type: osd, component: 'osd[2]', transition: 'haltDrained', did: ['run ceph osd out 2', 'ask ceph osd ok-to-stop 2', 'kill osd TERM'] },
     { type: osd, component: 'osd[2]', transition: 'purge', did: ['run ceph osd down 2', 'ask ceph osd safe-to-destroy 2', 'ask ceph osd find 2 -f json', 'run ceph osd purge 2 --yes-i-really-mean-it', 'run ceph osd crush rm h4', 'run rm -rf /w/data /w/keyring /w/ceph.conf /w/monmap /w/log /w/asok /w/pid'] },
-    { type: pool, component: 'objects', transition: 'settle', did: ['ask ceph pg stat -f json'] },
-    { type: filesystem, component: 'fs', transition: 'settle', did: ['ask ceph fs get fs -f json'] },
+    { type: pool, component: 'objects', transition: 'settle', did: ['ask mon {"prefix":"osd lspools","format":"json"}', 'ask mgr {"prefix":"pg dump","dumpcontents":["pgs_brief"],"format":"json"}'] },
+    { type: filesystem, component: 'fs', transition: 'settle', did: ['ask mon {"prefix":"fs get","fs_name":"fs","format":"json"}'] },
     { type: maintenanceGuard, component: 'guard', transition: 'set', did: ['run ceph osd set noout'] },
     { type: maintenanceGuard, component: 'guard', transition: 'lift', did: ['run ceph osd unset noout'] },
     { type: mount, component: 'mount', transition: 'unmount', did: ['run sh /w/mnt', 'kill ceph-fuse TERM'] },
@@ -101,6 +104,15 @@ test.each([
   expect(isClean(answer)).toBe(expected);
 });
 
+test.each([
+  ['nothing is known of it', [], false],
+  ['only another pool is clean', [{ pgid: '11.0', state: 'active+clean' }], false],
+  ['one of its placement groups is not', [{ pgid: '1.0', state: 'active+clean' }, { pgid: '1.1', state: 'unknown' }], false],
+  ['its own are, one is being scrubbed, and another pool is not', [{ pgid: '1.0', state: 'active+clean' }, { pgid: '1.a', state: 'active+clean+scrubbing' }, { pgid: '2.0', state: 'peering' }], true],
+])('a pool of which %s is clean: %s', (_, groups, expected) => {
+  expect(isPoolClean({ pg_stats: groups }, 1)).toBe(expected);
+});
+
 test('a metadata server that stands by is not active', () => {
   expect(hasActiveServer({ mdsmap: { info: { a: { state: 'up:standby' } } } })).toBe(false);
   expect(hasActiveServer({ mdsmap: { info: { a: { state: 'up:standby' }, b: { state: 'up:active' } } } })).toBe(true);
@@ -110,7 +122,7 @@ describe('an OSD that is restarted under a flag', () => {
   const broken: { transition: string; answers: Answers; script?: ScriptStatus }[] = [
     { transition: 'halt', answers: (command) => (command.includes('ok-to-stop') ? { exitCode: 16 } : well(command)) },
     { transition: 'bootAgain', answers: well, script: { kind: 'vanished', stdout: '', stderr: '' } },
-    { transition: 'settle', answers: (command) => (command.includes('pg stat') ? { exitCode: 1 } : well(command)) },
+    { transition: 'settle', answers: (command) => (command.includes('"pg stat"') ? { exitCode: 1 } : well(command)) },
   ];
   const context = (of: Partial<Parameters<typeof scriptedContext>[0]>, flag?: string) => scriptedContext({ type: osd, component: 'osd[2]', answers: well, ...of, data: { identity, ...(flag === undefined ? {} : { flag }) } });
 

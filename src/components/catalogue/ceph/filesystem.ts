@@ -1,8 +1,8 @@
 import { defineComponent } from '../../define.ts';
 import type { ActionContext } from '../../model.ts';
-import { administrate, askCluster, identityPort, idOf, idParameter, interfaces, quorumPort } from './shared.ts';
+import { administrate, identityPort, idOf, idParameter, interfaces, quorumPort, untilCluster } from './shared.ts';
 
-/** A CephFS file system over two pools. It is made before there is an OSD or a metadata server. */
+/** A CephFS file system over two pools. It is made when there are OSDs; the metadata server that stands by for it begins at once. */
 export const filesystem = defineComponent({
   name: 'ceph/filesystem',
   about: 'A CephFS file system: one pool for its names, one for its contents, served by a metadata server.',
@@ -21,6 +21,8 @@ export const filesystem = defineComponent({
     mons: quorumPort('create', 'settle'),
     metaName: { kind: 'data-use', boundTo: ['create'], interface: 'ceph/metadata-pool-name' },
     dataName: { kind: 'data-use', boundTo: ['create'], interface: 'ceph/data-pool-name' },
+    // As many as there are copies: what a metadata server writes while OSDs are still coming would have to be recovered, which takes longer than the wait.
+    osds: { kind: 'use', boundTo: ['create'], interface: interfaces.osd, atLeast: 2 },
     storage: { kind: 'use', boundTo: ['settle', 'usable'], interface: interfaces.storage, atLeast: 'all' },
     mds: { kind: 'use', boundTo: ['settle', 'usable'], interface: interfaces.mds },
     name: { kind: 'data-provide', boundTo: ['exists'], interface: interfaces.filesystemName },
@@ -35,7 +37,8 @@ async function create(context: ActionContext): Promise<void> {
 }
 
 async function settle(context: ActionContext): Promise<void> {
-  await context.waitUntil(`a metadata server is active for ${idOf(context)}`, async () => hasActiveServer(await askCluster(context, 'fs', 'get', idOf(context))), { timeoutMs: 240_000, everyMs: 300 });
+  const id = idOf(context);
+  await untilCluster(context, `a metadata server is active for ${id}`, { to: 'mon', command: { prefix: 'fs get', fs_name: id } }, hasActiveServer, { timeoutMs: 240_000 });
 }
 
 /** Whether `ceph fs get` shows a metadata server that is `up:active`. */

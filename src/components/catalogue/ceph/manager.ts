@@ -1,6 +1,6 @@
 import { defineComponent } from '../../define.ts';
 import type { ActionContext } from '../../model.ts';
-import { askCluster, capabilities, ensureAlive, ensureKey, eraseFiles, identityPort, idOf, idParameter, interfaces, placeFiles, probeAlive, quorumPort, startDaemon, stopDaemon } from './shared.ts';
+import { administrate, capabilities, ensureAlive, ensureKey, eraseFiles, identityPort, idOf, idParameter, interfaces, placeFiles, probeAlive, quorumPort, startDaemon, stopDaemon, untilCluster } from './shared.ts';
 
 /** A manager. Without one nobody knows the state of placement groups, hence nobody can say what is safe. */
 export const manager = defineComponent({
@@ -17,6 +17,8 @@ export const manager = defineComponent({
       from: 'available', to: 'running', behaviour: 'restart', idempotent: true, durationMs: 1_500,
       action: async (context) => {
         await stopDaemon(context, 'mgr');
+        // Otherwise the monitors take the one that ended for available until the new one reports.
+        await administrate(context, ['mgr', 'fail', idOf(context)], { allowFailure: true });
         await startDaemon(context, 'mgr');
       },
     },
@@ -25,8 +27,8 @@ export const manager = defineComponent({
     erase: { from: 'placed', to: 'absent', behaviour: 'remove', action: eraseFiles, idempotent: true, durationMs: 50 },
   },
   ports: {
-    identity: identityPort('place', 'activate', 'reactivate'),
-    mons: quorumPort('activate', 'available', 'reactivate', 'end'),
+    identity: identityPort('place', 'activate', 'restart', 'reactivate'),
+    mons: quorumPort('activate', 'available', 'restart', 'reactivate', 'end'),
     mgr: { kind: 'provide', boundTo: ['available'], interface: interfaces.manager },
   },
   probes: { available: (context) => probeAlive(context, 'mgr') },
@@ -40,15 +42,8 @@ async function place(context: ActionContext): Promise<void> {
   await context.run(['mkdir', '-p', 'data']);
 }
 
-/** The map still shows the manager of before when one has just been started again: the process that is active must be the one that runs. */
+/** The monitors say so when the manager has loaded its modules. */
 async function activate(context: ActionContext): Promise<void> {
   await ensureAlive(context, 'mgr');
-  await context.waitUntil(
-    `mgr.${idOf(context)} is available`,
-    async () => {
-      const dump = (await askCluster(context, 'mgr', 'dump')) as { readonly available?: boolean } | undefined;
-      return dump?.available === true;
-    },
-    { timeoutMs: 240_000, everyMs: 300, alive: 'mgr' },
-  );
+  await untilCluster(context, `mgr.${idOf(context)} is available`, { to: 'mon', command: { prefix: 'mgr stat' } }, (answer) => (answer as { readonly available?: boolean }).available === true, { timeoutMs: 240_000, alive: 'mgr' });
 }

@@ -16,7 +16,7 @@ export const osd = defineComponent({
   groups: { away: ['leaving', 'down', 'restarted', 'returned'] },
   transitions: {
     place: { from: 'absent', to: 'placed', behaviour: 'deploy', action: place, idempotent: true, durationMs: 150 },
-    format: { from: 'placed', to: 'formatted', behaviour: 'deploy', action: (context) => format(context, 'osd', '--no-mon-config'), idempotent: true, durationMs: 2_000 },
+    format: { from: 'placed', to: 'formatted', behaviour: 'deploy', action: (context) => format(context, 'osd', ...withoutMonitor), idempotent: true, durationMs: 500 },
     start: { from: 'formatted', to: 'running', behaviour: 'deploy', action: (context) => startDaemon(context, 'osd'), idempotent: true, durationMs: 50 },
     boot: { from: 'running', to: 'up', behaviour: 'deploy', action: (context) => untilServing(context, 'osd'), idempotent: true, durationMs: 2_000 },
     retire: { from: 'up', to: 'leaving', behaviour: 'restart', durationMs: 0 },
@@ -43,6 +43,9 @@ export const osd = defineComponent({
   probes: { up: (context) => probeServing(context, 'osd') },
   parameters: { id: { type: 'string', default: '', about: "Its number: 0, 1, ... Default: the number in the component's name." } },
 });
+
+/** A format opens and closes the device eight times, and each time waits for the next look of the thread that hears the disk: by default, every 250 ms. */
+const withoutMonitor = ['--no-mon-config', '--bdev-aio-poll-ms', '10'] as const;
 
 async function place(context: ActionContext): Promise<void> {
   const entity = `osd.${osdIdOf(context)}`;

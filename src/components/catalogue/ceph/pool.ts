@@ -1,6 +1,6 @@
 import { defineComponent } from '../../define.ts';
 import type { ActionContext } from '../../model.ts';
-import { administrate, identityPort, idOf, idParameter, interfaces, quorumPort, untilClean } from './shared.ts';
+import { administrate, identityPort, idOf, idParameter, interfaces, quorumPort, untilCluster } from './shared.ts';
 
 /** A pool. It is created before there is an OSD; it is usable when all its placement groups have all their copies. */
 export const pool = defineComponent({
@@ -12,7 +12,7 @@ export const pool = defineComponent({
   groups: { exists: ['created', 'usable'] },
   transitions: {
     create: { from: 'absent', to: 'created', behaviour: 'deploy', action: create, idempotent: true, durationMs: 1_000 },
-    settle: { from: 'created', to: 'usable', behaviour: 'deploy', action: untilClean, idempotent: true, durationMs: 3_000 },
+    settle: { from: 'created', to: 'usable', behaviour: 'deploy', action: settle, idempotent: true, durationMs: 3_000 },
     release: { from: 'usable', to: 'created', behaviour: 'stop', durationMs: 0 },
     // Its objects go with the OSDs: this only forgets it.
     forget: { from: 'created', to: 'absent', behaviour: 'remove', durationMs: 0 },
@@ -40,4 +40,22 @@ async function create(context: ActionContext): Promise<void> {
   // A start of `ceph` costs more than what it does: both commands in one.
   await administrate(context, [], { input: `osd pool create ${id} ${groups} ${groups}\nosd pool application enable ${id} ${String(context.parameters['application'])}\n` });
   context.write('name', id);
+}
+
+/** Its own placement groups: a manager makes a pool for itself, and those of others are not waited for. */
+async function settle(context: ActionContext): Promise<void> {
+  const id = idOf(context);
+  let number: number | undefined;
+  await untilCluster(context, `${id} has a number`, { to: 'mon', command: { prefix: 'osd lspools' } }, (answer) => (number = numberOf(answer, id)) !== undefined);
+  await untilCluster(context, `all placement groups of ${id} are active and clean`, { to: 'mgr', command: { prefix: 'pg dump', dumpcontents: ['pgs_brief'] } }, (answer) => isPoolClean(answer, number!), { timeoutMs: 300_000 });
+}
+
+function numberOf(answer: unknown, id: string): number | undefined {
+  return (answer as readonly { readonly poolnum: number; readonly poolname: string }[]).find(({ poolname }) => poolname === id)?.poolnum;
+}
+
+/** Whether `ceph pg dump pgs_brief` shows all placement groups of a pool as clean. The manager gets to know them all at once, and before that none, which is not clean. */
+export function isPoolClean(answer: unknown, number: number): boolean {
+  const groups = ((answer as { readonly pg_stats?: readonly { readonly pgid: string; readonly state: string }[] }).pg_stats ?? []).filter(({ pgid }) => pgid.startsWith(`${number}.`));
+  return groups.length > 0 && groups.every(({ state }) => state.startsWith('active+clean'));
 }

@@ -84,6 +84,50 @@ export async function askCluster(context: ActionContext, ...args: readonly strin
   return exitCode === 0 && stdout.trim() !== '' ? JSON.parse(stdout) : undefined;
 }
 
+type WaitOptions = NonNullable<Parameters<ActionContext['waitUntil']>[2]>;
+
+/** A question as the monitors or the manager take it: `{ prefix: 'fs get', fs_name: 'home' }`. */
+interface ClusterQuestion {
+  readonly to: 'mon' | 'mgr';
+  readonly command: { readonly prefix: string; readonly [argument: string]: string | readonly string[] };
+}
+
+/**
+ * Asks the cluster until its answer is another one than that on standard input, two seconds at most. It is what `ceph` does, which is written in Python as
+ * well, without its start for each question: a tenth of the time of the processor, and the answer is heard when it changes.
+ */
+const clusterQuestion = `
+import rados, sys, time
+conf, keyring, to, command = sys.argv[1:]
+before = sys.stdin.read()
+cluster = rados.Rados(conffile=conf, conf={'keyring': keyring})
+cluster.connect(timeout=10)
+ask = cluster.mgr_command if to == 'mgr' else cluster.mon_command
+end = time.monotonic() + 2
+while True:
+    code, answer, why = ask(command, b'', timeout=10)
+    if code != 0 or answer.decode() != before or time.monotonic() > end: break
+    time.sleep(0.1)
+sys.stdout.write(answer.decode())
+sys.exit(code != 0)
+`.trim();
+
+/** Waits until the cluster's answer is good. Without a quorum there is none. */
+export async function untilCluster(context: ActionContext, what: string, { to, command }: ClusterQuestion, isGood: (answer: unknown) => boolean, options: WaitOptions = {}): Promise<void> {
+  const { on, folder } = identityOf(context);
+  const question = ['timeout', '60', '/usr/bin/python3', '-c', clusterQuestion, `${folder}/ceph.conf`, `${folder}/keys/client.admin.keyring`, to, JSON.stringify({ ...command, format: 'json' })] as const;
+  let before = '';
+  await context.waitUntil(
+    what,
+    async () => {
+      const { exitCode, stdout } = await context.ask(question, { on, input: before });
+      before = exitCode === 0 ? stdout : '';
+      return before.trim() !== '' && isGood(JSON.parse(before));
+    },
+    { everyMs: 100, ...options },
+  );
+}
+
 /**
  * Asks again and again whether something may be done (`osd ok-to-stop`, `osd safe-to-destroy`, `mon ok-to-rm`), until the cluster says yes.
  * It is never forced.
@@ -110,7 +154,7 @@ export async function untilSafe(context: ActionContext, ...question: readonly st
 
 /** Waits until every copy of everything is where it belongs. */
 export async function untilClean(context: ActionContext): Promise<void> {
-  await context.waitUntil('all placement groups are active and clean', async () => isClean(await askCluster(context, 'pg', 'stat')), { timeoutMs: 300_000, everyMs: 500 });
+  await untilCluster(context, 'all placement groups are active and clean', { to: 'mgr', command: { prefix: 'pg stat' } }, isClean, { timeoutMs: 300_000 });
 }
 
 /** Whether `ceph pg stat` counts every placement group as clean; a scrubbing one is. Before a manager reports it counts none, which is not clean. */
@@ -168,38 +212,38 @@ export async function stopDaemon(context: ActionContext, kind: DaemonKind): Prom
   await context.killScript(kind, { signal: 'TERM', graceMs: 30_000 });
 }
 
-/** Asks the daemon itself, at its admin socket: the start of `ceph daemon` would cost more than the answer is worth. */
-const socketQuestion = `
-import socket, struct, sys
-s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(sys.argv[1])
-s.sendall(b'{"prefix": "%s"}\\0' % sys.argv[2].encode())
-def read(n):
-    b = b''
-    while len(b) < n:
-        p = s.recv(n - len(b))
-        if not p: sys.exit(1)
-        b += p
-    return b
-print(read(struct.unpack('>I', read(4))[0]).decode())
+/**
+ * Asks a daemon itself, at its admin socket, until its state is one of those given, so many seconds at most: the start of `ceph daemon` for each question
+ * would cost more than the answer is worth.
+ */
+const daemonQuestion = `
+import json, socket, struct, sys, time
+path, question, seconds, *serving = sys.argv[1:]
+def ask():
+    s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(path)
+    s.sendall(b'{"prefix": "%s"}\\0' % question.encode())
+    f = s.makefile('rb')
+    return json.loads(f.read(struct.unpack('>I', f.read(4))[0])).get('state')
+end = time.monotonic() + float(seconds)
+while True:
+    try: state = ask()
+    except (OSError, ValueError, struct.error): state = None
+    if state in serving or time.monotonic() > end: break
+    time.sleep(0.05)
+print(state or '')
 `.trim();
 
-/** What the daemon answers at its admin socket; undefined while it does not answer. */
-export async function askDaemon(context: ActionContext, question: string): Promise<unknown> {
-  const { exitCode, stdout } = await context.ask(['python3', '-c', socketQuestion, `${context.path}/asok`, question]);
-  if (exitCode !== 0 || !stdout.trimStart().startsWith('{')) return undefined;
-  return JSON.parse(stdout);
-}
-
 /** What a daemon says of itself when it does what it is for. */
-const states: Readonly<Record<DaemonKind, { readonly question: string; readonly serving: readonly string[]; readonly means: string }>> = {
+const states: Readonly<Record<Exclude<DaemonKind, 'mgr'>, { readonly question: string; readonly serving: readonly string[]; readonly means: string }>> = {
   mon: { question: 'mon_status', serving: ['leader', 'peon'], means: 'in the quorum' },
-  mgr: { question: 'mgr_status', serving: [], means: 'available' },
   osd: { question: 'status', serving: ['active'], means: 'up' },
   mds: { question: 'status', serving: ['up:active', 'up:standby'], means: 'active or standing by' },
 };
 
-async function stateOf(context: ActionContext, kind: DaemonKind): Promise<string | undefined> {
-  return ((await askDaemon(context, states[kind].question)) as { readonly state?: string } | undefined)?.state;
+/** What the daemon says that its state is, if need be after so many seconds in which it is none of those that it should be; '' when it does not answer. */
+async function stateOf(context: ActionContext, kind: keyof typeof states, seconds: number): Promise<string> {
+  const { question, serving } = states[kind];
+  return (await context.ask(['/usr/bin/python3', '-c', daemonQuestion, `${context.path}/asok`, question, String(seconds), ...serving])).stdout.trim();
 }
 
 /** Starts a daemon again that is gone: its host may have been booted since it was started, and a retry is of the transition that waits. */
@@ -208,17 +252,17 @@ export async function ensureAlive(context: ActionContext, kind: DaemonKind, ...m
 }
 
 /** Waits until the daemon says that it serves; one that ends meanwhile is a failure at once. */
-export async function untilServing(context: ActionContext, kind: DaemonKind, ...more: readonly string[]): Promise<void> {
+export async function untilServing(context: ActionContext, kind: keyof typeof states, ...more: readonly string[]): Promise<void> {
   const { serving, means } = states[kind];
   await ensureAlive(context, kind, ...more);
-  await context.waitUntil(`${kind}.${daemonId(context, kind)} is ${means}`, async () => serving.includes((await stateOf(context, kind)) ?? ''), { timeoutMs: 240_000, everyMs: 200, alive: kind });
+  await context.waitUntil(`${kind}.${daemonId(context, kind)} is ${means}`, async () => serving.includes(await stateOf(context, kind, 2)), { timeoutMs: 240_000, alive: kind });
 }
 
 /** Throws when the daemon is gone, or does not say that it serves. */
-export async function probeServing(context: ActionContext, kind: DaemonKind): Promise<void> {
+export async function probeServing(context: ActionContext, kind: keyof typeof states): Promise<void> {
   await probeAlive(context, kind);
-  const state = await stateOf(context, kind);
-  if (!states[kind].serving.includes(state ?? '')) throw new Error(`${kind}.${daemonId(context, kind)} is not ${states[kind].means}: ${state ?? 'it does not answer'}.`);
+  const state = await stateOf(context, kind, 0);
+  if (!states[kind].serving.includes(state)) throw new Error(`${kind}.${daemonId(context, kind)} is not ${states[kind].means}: ${state || 'it does not answer'}.`);
 }
 
 /** Throws when the daemon is gone. */
