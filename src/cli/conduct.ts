@@ -66,7 +66,8 @@ export async function conduct(io: Io, file: string, options: ConductOptions, pla
     onWarning: (action: ActionRef, text: string) => view.warned(action, text),
     onTransfer: (progress) => view.sent(progress),
   });
-  view.begin(session);
+  printDiagnostics(io, session.bound?.notes ?? [], options.json ?? false);
+  view.begin(session, options.hosts);
   const onSignal = () => {
     view.said(session.engine.isDraining ? 'Interrupted again: what runs is killed.' : 'Interrupted: nothing more is started; what runs may end. Once more kills it.');
     session.engine.interrupt();

@@ -79,10 +79,11 @@ function linesOf({ heading, count, height, item, rest = (shown) => count - shown
 }
 
 function headerOf(model: LiveModel, columns: number): Line[] {
-  const { assembly, program, outcome, startMs, nowMs, done, total, inARow, remainingMs, failed } = model;
+  const { assembly, where, program, outcome, startMs, nowMs, done, total, inARow, remainingMs, failed } = model;
   const title: Line = [
     [oneLine(assembly), 'bold'],
     ...(program === undefined ? [] : [[`  ${oneLine(program)}`] as const]),
+    ...(where === undefined ? [] : [[`  ${oneLine(where)}`, 'dim'] as const]),
     [`  ${duration(nowMs - startMs)}`, 'dim'],
     ...(outcome === undefined ? [] : [[`  ${outcome}`, outcome === 'done' ? 'green' : 'red'] as const]),
     ...(failed.length === 0 ? [] : [[`  ${failed.length} failed`, 'red'] as const]),

@@ -82,6 +82,11 @@ export function lineTeller(options: LineOptions): (timed: TimedHappening) => str
   };
 }
 
+/** Where the hosts are: what comes before all that happens there. @example playsLine('on this machine (local)') */
+export function playsLine(where: string): string {
+  return `${' '.repeat(13)}${padEnd('plays', 9)}  ${oneLine(where)}`;
+}
+
 /** How far a batch of files is, as a line. */
 export function sendingLine(sending: Sending, startMs: number, atMs: number): string {
   return eventLine(startMs, atMs, sending.isOver ? 'sent' : 'sending', `${sentOf(sending)} to ${sending.host}`);

@@ -24,6 +24,8 @@ export interface Failed {
 /** What the live view shows at one instant. Data; `frame` makes lines of it. */
 export interface LiveModel {
   readonly assembly: string;
+  /** Where the hosts are. */
+  readonly where?: string;
   readonly program?: string;
   readonly outcome?: ProgramOutcome;
   readonly startMs: number;
@@ -60,12 +62,18 @@ export class LiveState {
   readonly #failed = new Map<string, Failed>();
   readonly #sending = new Map<string, Sending>();
   readonly #warnings: string[] = [];
+  #where: string | undefined;
   #program: string | undefined;
   #outcome: ProgramOutcome | undefined;
   #done = 0;
 
   constructor(options: LiveOptions) {
     this.#options = options;
+  }
+
+  /** Shows where the hosts are. */
+  plays(where: string): void {
+    this.#where = where;
   }
 
   /** Takes over what an earlier controller left: the program that is not over, what runs (since when is not known: since now) and what failed. */
@@ -170,6 +178,7 @@ export class LiveState {
       sending: [...this.#sending.values()],
       failed: [...this.#failed.values()],
       warnings: [...this.#warnings],
+      ...(this.#where === undefined ? {} : { where: this.#where }),
       ...(this.#program === undefined ? {} : { program: this.#program }),
       ...(this.#outcome === undefined ? {} : { outcome: this.#outcome }),
     };

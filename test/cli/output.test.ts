@@ -33,9 +33,9 @@ describe('--json: data and diagnostics are JSON lines on standard output, and st
     [`graph ${file} --as dot --json`, 0, ['as', 'text'], []],
     [`simulate ${file} deploy hang --json`, 4, ['program', 'outcome', 'makespanMs', 'criticalPath', 'waits'], ['program', 'outcome', 'makespanMs', 'criticalPath', 'waits']],
     [`run ${file} --dry-run --json`, 0, [], ['program', 'outcome', 'makespanMs', 'criticalPath', 'waits']],
-    [`run ${file} --json`, 0, ['atMs', 'kind', 'program'], ['kind', 'program', 'outcome', 'waits']],
+    [`run ${file} --json`, 0, ['atMs', 'kind', 'flavour', 'machines'], ['kind', 'program', 'outcome', 'waits']],
     [`run ${file} nothing --json`, 3, ['code', 'severity', 'summary', 'detail'], []],
-    [`push ${file} web deploy --json`, 0, ['atMs', 'kind', 'program'], ['kind', 'program', 'outcome', 'waits']],
+    [`push ${file} web deploy --json`, 0, ['atMs', 'kind', 'flavour', 'machines'], ['kind', 'program', 'outcome', 'waits']],
     [`status ${file} --json`, 0, ['assembly', 'members', 'connections', 'program', 'waits', 'underWay'], []],
     [`status ${file} --probe --json`, 0, ['assembly', 'members', 'connections', 'program', 'waits', 'underWay', 'ill'], []],
     [`logs ${file} --json`, 0, ['transition', 'text'], ['transition', 'text']],
@@ -111,6 +111,7 @@ describe('a terminal', () => {
     const out = await onTerminal(`tutti run ${file}`);
     expect(out).toMatch(coloured);
     expect(out).toContain('\u001b[?1049h\u001b[?25l');
+    expect(out).toContain('on this machine (local)');
     expect(out.slice(out.lastIndexOf('\u001b[?1049h'))).toContain('\u001b[?25h\u001b[?1049l');
   });
 

@@ -57,7 +57,8 @@ onTestBed('the machines of roles', 4, (bed) => {
   const binding = (): string => readFileSync(join(state, 'hosts.json'), 'utf8');
 
   test('a role that was at work stays where it is: another machine, or another flavour, is refused before anything is kept, and destroy clears what there is', async () => {
-    expect(await tutti('run', file, '--hosts', w('h1', 'h2'))).toMatchObject({ code: 0 });
+    const first = await tutti('run', file, '--hosts', w('h1', 'h2'));
+    expect({ code: first.code, line: first.said.split('\n')[0] }).toEqual({ code: 0, line: `             plays      on 2 machines (ssh, ${join(folder, 'hosts.yaml')})` });
     const before = binding();
     for (const command of [['run', file, 'stop'], ['retry', file], ['push', file, 'a', 'stop']]) {
       const refused = await tutti(...command, '--hosts', w('h3', 'h2'));
@@ -67,7 +68,8 @@ onTestBed('the machines of roles', 4, (bed) => {
     expect(binding()).toBe(before);
     expect(await tutti('run', file, 'stop')).toMatchObject({ code: 0 });
     expect(await tutti('run', file, '--hosts', w('h3', 'h4'))).toMatchObject({ code: 3 });
-    expect(await tutti('run', file)).toMatchObject({ code: 0 });
+    const again = await tutti('run', file);
+    expect({ code: again.code, line: again.said.split('\n')[0] }).toEqual({ code: 0, line: '             plays      on 2 machines (ssh, as before)' });
     expect(await what('h1')).toBe('1 tutti-ID.w.1');
     expect(await tutti('destroy', file)).toEqual({ code: 0, said: `Destroyed: no process of it is left on w[1], w[2]; ${state} is removed.\n` });
     for (const host of bed().hosts) expect(await what(host), host).toBe('0');
@@ -105,6 +107,15 @@ onTestBed('the machines of roles', 4, (bed) => {
     await tutti('push', file, 'a', 'deploy', '--hosts', w('h1'));
     expect(await tutti('destroy', file)).toEqual({ code: 0, said: `Destroyed: no process of it is left on w[1], w[2]; ${state} is removed.\n` });
     for (const host of bed().hosts) expect(await what(host), host).toBe('0');
+  });
+
+  test('roles that the assembly lacks and machines that are left over are told, with where it plays, and harm nothing', async () => {
+    const { code, said } = await tutti('run', file, '--json', '--hosts', hostsFile(`defaults: { config: ${bed().sshConfig} }\nw: [h1, h1, h2]\nextra: h4\n`));
+    const [note, plays] = said.split('\n').map((line) => JSON.parse(line || 'null') as object);
+    expect({ code, note, plays }).toEqual({
+      code: 0, note: { code: 'HOSTS_UNUSED', severity: 'note', summary: 'The hosts file has more than is used', detail: '"extra" is no role of this assembly; 1 of the machines of "w" is left over.', where: { file: join(folder, 'hosts.yaml') } },
+      plays: { atMs: expect.any(Number) as number, kind: 'plays', flavour: 'ssh', machines: 1, hosts: join(folder, 'hosts.yaml') },
+    });
   });
 
   test('destroy --force names what it forgets, and where that is', async () => {
