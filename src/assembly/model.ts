@@ -73,6 +73,8 @@ export interface Failure {
   readonly exitCode?: number;
   /** Last lines of its output. */
   readonly output?: string;
+  /** What it began on its host may go on, or be done, without anybody having heard of it: the next try looks for that first. */
+  readonly unsettled?: true;
 }
 
 export type Outcome =

@@ -2,6 +2,7 @@ import type { ActionContext, ComponentType, Value } from '../components/model.ts
 import type { Orchestrapi } from '../orchestrapi/host.ts';
 import { actionKey, Interruption, type Clock, type Perform } from './engine.ts';
 import type { ActionRef, ComponentSpec, Failure, Outcome } from './model.ts';
+import { tokenIn, type ComponentState } from '../components/net.ts';
 import type { AssemblyState, Member } from './state.ts';
 
 /** Default time limit of an action: 10 minutes. */
@@ -10,12 +11,14 @@ const defaultTimeoutMs = 600_000;
 /** What an action reaches its machine through. */
 export interface StageOptions {
   readonly spec: ComponentSpec;
-  /** The action's own name, for its durable steps: the same again when it is found after a crash. */
+  /** Names its durable steps: the action's own name, or that of the earlier try that it takes up. */
   readonly id: string;
+  /** The first execution that was for this token, when the operator had it tried again. */
+  readonly since: number;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   readonly idempotent: boolean;
-  /** It had begun before the controller died: what it did is looked for. */
+  /** It had begun before the controller died, or takes up an earlier try: what was done is looked for. */
   readonly found: boolean;
   readonly onOutput: (text: string) => void;
 }
@@ -77,11 +80,19 @@ async function ended(options: PerformOptions, action: ActionRef, context: Contex
   }
 }
 
+/** Where the steps of a running action are kept: under its own name, or that of the earlier try that it takes up. */
+export function stepsKey(state: ComponentState, action: ActionRef): string {
+  return actionKey({ ...action, ...tokenIn(state, action.transition)?.takesUp });
+}
+
 /** Why an action did not end well. `lateMs`: its time limit, when that is what ended it. */
 function failed(options: PerformOptions, action: ActionRef, thrown: unknown, { reason: why }: Interruption, lateMs: number | undefined): Outcome {
-  if (lateMs !== undefined) return { kind: 'failed', failure: { ...failureOf(options, thrown), reason: 'timeout', message: `"${actionKey(action)}" ran past its time limit of ${lateMs} ms and was killed` } };
-  if (why) return { kind: 'failed', final: true, failure: { reason: 'interrupted', message: why.message } };
   const failure = failureOf(options, thrown);
+  if (lateMs !== undefined) {
+    const was = `"${actionKey(action)}" ran past its time limit of ${lateMs} ms`;
+    return { kind: 'failed', failure: { ...failure, reason: 'timeout', message: failure.unsettled ? `${was}: ${failure.message}` : `${was} and was killed` } };
+  }
+  if (why) return { kind: 'failed', final: true, failure: failure.unsettled ? { ...failure, reason: 'interrupted', message: `${why.message}: ${failure.message}` } : { reason: 'interrupted', message: why.message } };
   return { kind: 'failed', failure, ...(failure.reason === 'unknown-fate' ? { final: true } : {}) };
 }
 
@@ -186,8 +197,11 @@ class Context implements Omit<ActionContext, keyof Orchestrapi> {
   }
 
   get stage(): Orchestrapi {
-    const { member: { spec }, action, timeoutMs, idempotent, found, interruption } = this.#scene;
-    return (this.#stage ??= this.#options.orchestrapi({ spec, id: actionKey(action), signal: interruption.signal, timeoutMs, idempotent, found, onOutput: this.log }));
+    const { member: { spec, state }, action, timeoutMs, idempotent, found, interruption } = this.#scene;
+    const { since = action.execution, takesUp } = tokenIn(state, action.transition) ?? {};
+    return (this.#stage ??= this.#options.orchestrapi({
+      spec, id: stepsKey(state, action), since, signal: interruption.signal, timeoutMs, idempotent, found: found || takesUp !== undefined, onOutput: this.log,
+    }));
   }
 }
 

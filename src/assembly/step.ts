@@ -225,11 +225,11 @@ function end(step: Step, action: ActionRef, outcome: Outcome): void {
   const { retry } = member.net.type.transitions[action.transition]!;
   if (retry && !outcome.final && action.attempt <= retry.times) {
     const delayMs = (retry.delayMs ?? 1000) * (retry.factor ?? 1) ** (action.attempt - 1);
-    state.set(member, retrying(member.state, action.transition));
+    state.set(member, retrying(member.state, action.transition, failure.unsettled));
     step.effects.push({ kind: 'retryLater', action, delayMs });
     step.happenings.push({ kind: 'retrying', action, failure, delayMs });
   } else {
-    state.set(member, failed(member.state, action.transition));
+    state.set(member, failed(member.state, action.transition, failure.unsettled));
     member.failures = new Map(member.failures).set(action.transition, failure);
     step.happenings.push({ kind: 'failed', action, failure });
   }

@@ -12,6 +12,10 @@ export interface MovingToken {
   /** Counts the starts of the component's transitions; 0 before the start. */
   readonly execution: number;
   readonly attempt: number;
+  /** After an operator's `retry`: the execution that failed first. */
+  readonly since?: number;
+  /** The try whose work on its host this one goes on with: what became of that work is unknown. Later tries that could not find out go on with the same. */
+  readonly takesUp?: { readonly execution: number; readonly attempt: number };
 }
 
 /** Where a component stands: its marking, its behaviours and its data. JSON as it is. */
@@ -466,14 +470,23 @@ export function ended(state: ComponentState, transition: string, writes: Readonl
   return { ...state, moving: withToken(state, transition, { status: 'ended' }), written };
 }
 
-/** F1: the transition is failed; its token and its ports stay. */
-export function failed(state: ComponentState, transition: string): ComponentState {
-  return { ...state, moving: withToken(state, transition, { status: 'failed' }) };
+/** F1: the transition is failed; its token and its ports stay. `isUnsettled`: what it did may go on, and the next try takes it up. */
+export function failed(state: ComponentState, transition: string, isUnsettled = false): ComponentState {
+  return withFailedTry(state, transition, 'failed', isUnsettled);
 }
 
-/** F1: a try failed and the next one is due after its delay. */
-export function retrying(state: ComponentState, transition: string): ComponentState {
-  return { ...state, moving: withToken(state, transition, { status: 'retrying' }) };
+/** F1: a try failed and the next one is due after its delay. `isUnsettled`: as for `failed`. */
+export function retrying(state: ComponentState, transition: string, isUnsettled = false): ComponentState {
+  return withFailedTry(state, transition, 'retrying', isUnsettled);
+}
+
+function withFailedTry(state: ComponentState, transition: string, status: 'failed' | 'retrying', isUnsettled: boolean): ComponentState {
+  const moving = state.moving.map((m): MovingToken => {
+    if (m.transition !== transition) return m;
+    const { takesUp = { execution: m.execution, attempt: m.attempt }, ...token } = m;
+    return { ...token, status, ...(isUnsettled ? { takesUp } : {}) };
+  });
+  return { ...state, moving };
 }
 
 /** The next try of a transition that is retrying. */
@@ -484,7 +497,8 @@ export function tried(state: ComponentState, transition: string): ComponentState
 /** F3 `retry`: the failed transition runs again, as a new execution. */
 export function restarted(state: ComponentState, transition: string): ComponentState {
   const execution = state.executions + 1;
-  return { ...state, executions: execution, moving: withToken(state, transition, { status: 'running', execution, attempt: 1 }) };
+  const before = tokenIn(state, transition)!;
+  return { ...state, executions: execution, moving: withToken(state, transition, { status: 'running', execution, attempt: 1, since: before.since ?? before.execution }) };
 }
 
 /** F3 `abort`: every token in a transition goes back to the place it came from; behaviour and queue are cleared. */

@@ -1,3 +1,5 @@
+import { HostError } from './host.ts';
+
 /** The life of one wait: aborted with the outer signal, or when its block is left; then its timers are gone too. */
 export interface Cancellable extends Disposable {
   readonly signal: AbortSignal;
@@ -37,6 +39,26 @@ export function cancellable(outer: AbortSignal): Cancellable {
       controller.abort();
     },
   };
+}
+
+/** So long after it was interrupted an action waits for an answer of a host. */
+const answerMs = 8_000;
+
+/** What a host was asked for in an action; soon after an interruption no answer is an answer, too. `takesMs`: what it takes by its nature. @throws HostError UNREACHABLE */
+export async function answerOf<T>(asked: Promise<T>, on: { readonly name: string }, signal: AbortSignal, takesMs = 0): Promise<T> {
+  const { promise: silence, reject } = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = setTimeout(() => reject(new HostError('UNREACHABLE', on.name, `it could not be told to ${on.name}, which does not answer`)), answerMs + takesMs);
+  };
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([asked, silence]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** As a promise that can be let go: a signal that outlives a thousand waits must not keep a thousand listeners. */

@@ -11,6 +11,7 @@ interface DaemonsOptions {
   readonly host: Host;
   readonly component: string;
   readonly action: string;
+  readonly since?: number;
   readonly idempotent: boolean;
   readonly onOutput: (text: string) => void;
   readonly stopIfAborted: () => void;
@@ -37,7 +38,7 @@ interface Daemons {
  * Acts on a daemon (start, kill) are numbered within the action, and a daemon carries the act that started it. So an action that is played again after
  * a crash knows which of its acts were done: not only a start, also the kill before a start of the same name.
  */
-export function daemons({ host, component, action, idempotent, onOutput, stopIfAborted }: DaemonsOptions): Daemons {
+export function daemons({ host, component, action, since, idempotent, onOutput, stopIfAborted }: DaemonsOptions): Daemons {
   const acts = new Map<string, number>();
   const idOf = (name: string): string => `daemons/${component}/${name}`;
   const nextAct = (name: string): number => {
@@ -60,7 +61,7 @@ export function daemons({ host, component, action, idempotent, onOutput, stopIfA
           if (!idempotent) throw new UnknownFateError(host.name, shown(script.command), 'it was killed, or its host went down');
         } else if (before.kind === 'alive') {
           // A try that failed may have left its daemon: the next try begins where that one did.
-          if (starter === undefined || !isEarlierTry(starter.action, action)) throw livesAlready(host, component, name, before.pid, starter?.action);
+          if (starter === undefined || !isEarlierTry(starter.action, action, since)) throw livesAlready(host, component, name, before.pid, starter?.action);
           await host.kill(id);
         }
         await host.forget(id);
@@ -119,10 +120,12 @@ function livesAlready(host: Host, component: string, name: string, pid: number, 
   return new HostError('BUSY', host.name, `${host.name}: "${name}" of ${component} lives already (pid ${pid}${by}); end it first, with killScript or by hand`);
 }
 
-/** `la1/start.2.1` came before `la1/start.2.2`: the same execution of the same transition. */
-function isEarlierTry(before: string, now: string): boolean {
-  const [a, b] = [/^(.*)\.(\d+)$/.exec(before), /^(.*)\.(\d+)$/.exec(now)];
-  return a !== null && b !== null && a[1] === b[1] && Number(a[2]) < Number(b[2]);
+/** `la1/start.2.1` came before `la1/start.2.2`; and before `la1/start.4.1`, where the operator has had execution 2 tried again. */
+function isEarlierTry(before: string, now: string, since?: number): boolean {
+  const [a, b] = [before, now].map((action) => /^(?<what>.*)\.(?<execution>\d+)\.(?<attempt>\d+)$/.exec(action)?.groups);
+  if (!a || !b || a['what'] !== b['what']) return false;
+  const [executionOfA, executionOfB] = [Number(a['execution']), Number(b['execution'])];
+  return executionOfA === executionOfB ? Number(a['attempt']) < Number(b['attempt']) : executionOfA >= (since ?? executionOfB) && executionOfA < executionOfB;
 }
 
 /** Which act of which action started the script; undefined for one that no action of ours started. */

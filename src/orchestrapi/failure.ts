@@ -1,4 +1,4 @@
-import { CommandError, HostError, NotReadyError, UnknownFateError } from './host.ts';
+import { CommandError, HostError, LostStepError, NotReadyError, UnknownFateError } from './host.ts';
 
 /** Why an action failed, in the terms of an operator: shaped as the assembly's `Failure`. */
 export interface HostFailure {
@@ -8,6 +8,8 @@ export interface HostFailure {
   readonly command?: string;
   readonly exitCode?: number;
   readonly output?: string;
+  /** What it began may go on there, or be done. */
+  readonly unsettled?: true;
 }
 
 /** What an error of this layer means; undefined for any other. */
@@ -15,6 +17,7 @@ export function failureOf(thrown: unknown): HostFailure | undefined {
   if (thrown instanceof CommandError) return { reason: 'exit-code', message: thrown.message, host: thrown.host, command: thrown.command, exitCode: thrown.exitCode, output: thrown.output };
   if (thrown instanceof NotReadyError) return { reason: 'error', message: thrown.message, host: thrown.host, ...(thrown.output ? { output: thrown.output } : {}) };
   if (thrown instanceof UnknownFateError) return { reason: 'unknown-fate', message: thrown.message, host: thrown.host, command: thrown.command };
-  if (thrown instanceof HostError) return { reason: thrown.code === 'TIMEOUT' ? 'timeout' : thrown.code === 'UNREACHABLE' ? 'unreachable' : 'error', message: thrown.message, host: thrown.host };
+  if (thrown instanceof HostError && thrown.code === 'UNREACHABLE') return { reason: 'unreachable', message: thrown.message, host: thrown.host, ...(thrown instanceof LostStepError ? { command: thrown.command } : {}), unsettled: true };
+  if (thrown instanceof HostError) return { reason: thrown.code === 'TIMEOUT' ? 'timeout' : 'error', message: thrown.message, host: thrown.host };
   return undefined;
 }

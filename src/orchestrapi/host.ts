@@ -230,7 +230,17 @@ export class NotReadyError extends Error {
   }
 }
 
-/** A step began before the controller died, and nothing tells whether it was done (D2). */
+/** A step whose host no longer answers: it may go on there. */
+export class LostStepError extends HostError {
+  readonly command: string;
+  constructor(host: string, command: string, message: string, cause: unknown) {
+    super('UNREACHABLE', host, message, cause);
+    this.name = 'LostStepError';
+    this.command = command;
+  }
+}
+
+/** A step began, and nothing tells whether it was done (D2). */
 export class UnknownFateError extends Error {
   readonly host: string;
   readonly command: string;

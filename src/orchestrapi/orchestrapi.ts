@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { cancellable, whenAborted } from './abort.ts';
+import { answerOf, cancellable, whenAborted } from './abort.ts';
 import { daemons } from './daemons.ts';
 import { factsOf } from './facts.ts';
 import { HostError, NotReadyError, type FileToPut, type Host, type Orchestrapi } from './host.ts';
@@ -15,6 +15,8 @@ export interface OrchestrapiOptions {
   readonly component: string;
   /** Names the action for all time: component, transition, execution and attempt, as `la1/connect.3.1`. Its steps are kept under this name. */
   readonly action: string;
+  /** The first of the executions that the operator has had tried again for this one. Default: this one. */
+  readonly since?: number;
   readonly transfers: Transfers;
   /** Aborting kills the step that runs; a daemon that was started goes on. */
   readonly signal: AbortSignal;
@@ -22,13 +24,16 @@ export interface OrchestrapiOptions {
   readonly timeoutMs: number;
   /** For steps that say nothing: a step whose fate is unknown is run again. */
   readonly idempotent: boolean;
-  /** The action may have been played before by a controller that died: its steps are looked for before they are begun. Default: true. */
+  /** The action may have been played before, by a controller that died or until its host was lost: its steps are looked for before they are begun. Default: true. */
   readonly found?: boolean;
   /** Gets what each step put out when it has ended, and the last output of a daemon that ended when it should not have. */
   readonly onOutput: (text: string) => void;
   /** Folder of the controller that relative sources of transfers are relative to. */
   readonly folder: string;
 }
+
+/** As `Host.kill` has it. */
+const killGraceMs = 10_000;
 
 /**
  * Gives one action its door to its machine. Its methods may be taken apart: `({ run, writeFile }) => …`.
@@ -63,13 +68,13 @@ export function createOrchestrapi(options: OrchestrapiOptions): Orchestrapi {
     },
     async ask(command, { on, cwd, env, input, timeoutMs = 30_000 } = {}) {
       const there = hostNamed(on);
-      return there.run(command, { timeoutMs, signal, isQuestion: true, cwd: place(there, cwd), ...(env ? { env } : {}), ...(input === undefined ? {} : { input }) });
+      return answerOf(there.run(command, { timeoutMs, signal, isQuestion: true, cwd: place(there, cwd), ...(env ? { env } : {}), ...(input === undefined ? {} : { input }) }), there, signal);
     },
     async startScript(name, command, { env, cwd } = {}) {
-      await daemon.start(name, { command, cwd: place(host, cwd), ...(env ? { env } : {}) });
+      await answerOf(daemon.start(name, { command, cwd: place(host, cwd), ...(env ? { env } : {}) }), host, signal);
     },
-    pollScript: async (name) => daemon.poll(name),
-    killScript: async (name, killOptions) => daemon.kill(name, killOptions),
+    pollScript: async (name) => answerOf(daemon.poll(name), host, signal),
+    killScript: async (name, killOptions) => answerOf(daemon.kill(name, killOptions), host, signal, killOptions?.graceMs ?? killGraceMs),
     async waitUntil(what, probe, { timeoutMs = 60_000, everyMs = 50, alive } = {}) {
       using over = cancellable(signal);
       const watched = alive === undefined ? undefined : daemon.watch(alive, over.signal);
@@ -96,15 +101,15 @@ export function createOrchestrapi(options: OrchestrapiOptions): Orchestrapi {
       stopIfAborted();
       const [files, others] = [queued, remote];
       [queued, remote] = [[], []];
-      if (others.length === 0) return options.transfers.send(host, files);
+      if (others.length === 0) return answerOf(options.transfers.send(host, files), host, signal);
       const staged = await mkdtemp(join(tmpdir(), 'tutti-relayed-'));
       try {
         await Promise.all(others.map(async ({ on, path: from, destination }, i) => {
-          await on.fetch(from, join(staged, String(i)));
+          await answerOf(on.fetch(from, join(staged, String(i))), on, signal);
           files.push({ to: destination, from: join(staged, String(i)) });
         }));
         stopIfAborted();
-        await options.transfers.send(host, files);
+        await answerOf(options.transfers.send(host, files), host, signal);
       } finally {
         await rm(staged, { recursive: true, force: true });
       }
@@ -113,7 +118,7 @@ export function createOrchestrapi(options: OrchestrapiOptions): Orchestrapi {
       orchestrapi.queueTransfer(source, destination);
       await orchestrapi.flushTransfers();
     },
-    readFile: async (file) => host.get(inPath(file)),
+    readFile: async (file) => answerOf(host.get(inPath(file)), host, signal),
     async facts(on) {
       // Others may wait for the same answer: who no longer does goes alone.
       const abort = whenAborted(signal);

@@ -1,4 +1,5 @@
-import { CommandError, HostError, UnknownFateError, type Command, type CommandResult, type Host, type ScriptStatus, type StepOptions } from './host.ts';
+import { answerOf } from './abort.ts';
+import { CommandError, HostError, LostStepError, UnknownFateError, type Command, type CommandResult, type Host, type ScriptStatus, type StepOptions } from './host.ts';
 import { shown } from './quote.ts';
 import { recordIn, recordOf, scriptFiles, scriptFolder } from './script.ts';
 
@@ -19,8 +20,8 @@ export interface StepsOptions {
 export type Step = (on: Host, command: Command, options: Omit<StepOptions, 'on'>) => Promise<CommandResult>;
 
 /**
- * The durable steps of one action: the k-th command is the script `steps/<action>/<k>` of its host. An action that is played again after a crash of the
- * controller gives each command its old place, so what has ended is not run again and what goes on is waited for.
+ * The durable steps of one action: the k-th command is the script `steps/<action>/<k>` of its host. An action that is played again, after a crash of the
+ * controller or because its host was lost, gives each command its old place: what has ended is not run again and what goes on is waited for.
  */
 export function steps({ host: home, action, signal, idempotent, found = true, onOutput, stopIfAborted, ...defaults }: StepsOptions): Step {
   let count = 0;
@@ -30,18 +31,40 @@ export function steps({ host: home, action, signal, idempotent, found = true, on
   return async (on, command, { allowFailure = false, timeoutMs = defaults.timeoutMs, cwd, env, input, ...own }) => {
     const id = `steps/${action}/${count++}`;
     const script = { id, command, timeoutMs, ...(cwd === undefined ? {} : { cwd }), ...(env ? { env } : {}), ...(input === undefined ? {} : { input }) };
-    stopIfAborted();
-    if (isReplay) {
-      isReplay = (await on.poll(id)).kind !== 'absent';
-      if (isReplay) await sameAsBefore(on, id, command, own.idempotent ?? idempotent);
-      stopIfAborted();
-    }
-    remember(home, action, on);
-    let status = await play(on, script, signal);
-    if (status.kind === 'vanished' && (own.idempotent ?? idempotent)) {
+    const isIdempotent = own.idempotent ?? idempotent;
+    let begun = 'no' as 'no' | 'perhaps' | 'yes';
+    const play = async (): Promise<Ended> => {
+      if (begun === 'no' && answered.has(on)) begun = 'perhaps';
+      const status = await on.start(script);
+      answered.add(on);
+      begun = 'yes';
+      if (status.kind !== 'alive') return status;
+      try {
+        return await on.wait(id, signal);
+      } catch (failure) {
+        // A host that is lost keeps the step; one whose action is over does not.
+        if (signal.aborted) await on.kill(id, { graceMs });
+        throw failure;
+      }
+    };
+    const playOnce = async (): Promise<Ended> => {
+      if (isReplay) {
+        begun = 'perhaps';
+        isReplay = (await on.poll(id)).kind !== 'absent';
+        begun = isReplay ? 'yes' : 'no';
+        if (isReplay) await sameAsBefore(on, id, command, isIdempotent);
+        stopIfAborted();
+      }
+      remember(home, action, on);
+      const status = await play();
+      if (status.kind !== 'vanished' || !isIdempotent) return status;
       await on.forget(id);
-      status = await play(on, script, signal);
-    }
+      return play();
+    };
+    stopIfAborted();
+    const status = await answerOf(playOnce(), on, signal).catch((failure: unknown) => {
+      throw failure instanceof HostError && failure.code === 'UNREACHABLE' && begun !== 'no' ? lost(on, command, begun, failure, signal) : failure;
+    });
     if (status.kind === 'vanished') throw new UnknownFateError(on.name, shown(command), 'it was killed together with its keeper, or its host went down');
     if (status.kind === 'absent') throw new UnknownFateError(on.name, shown(command), 'its record was removed');
     if (status.stdout) onOutput(status.stdout);
@@ -52,16 +75,18 @@ export function steps({ host: home, action, signal, idempotent, found = true, on
   };
 }
 
-async function play(on: Host, script: Parameters<Host['start']>[0], signal: AbortSignal): Promise<Exclude<ScriptStatus, { kind: 'alive' }>> {
-  const status = await on.start(script);
-  if (status.kind !== 'alive') return status;
-  try {
-    return await on.wait(script.id, signal);
-  } catch (failure) {
-    // A host that is lost keeps the step; one whose action is over does not.
-    if (signal.aborted) await on.kill(script.id, { graceMs });
-    throw failure;
-  }
+type Ended = Exclude<ScriptStatus, { kind: 'alive' }>;
+
+/** Hosts that have answered this process: nothing began where nobody was reached. */
+const answered = new WeakSet<Host>();
+
+/** What is known of a step whose host does not answer any more. */
+function lost(on: Host, command: Command, begun: 'perhaps' | 'yes', failure: HostError, signal: AbortSignal): LostStepError {
+  const { message } = failure;
+  const words = shown(command);
+  if (signal.aborted) return new LostStepError(on.name, words, `${message}: whether "${words}" runs on there is unknown`, failure);
+  const what = begun === 'yes' ? `"${words}" began there and may still run` : `whether "${words}" began there is unknown`;
+  return new LostStepError(on.name, words, `${what}; the next try (tutti retry) looks for it first. ${message}`, failure);
 }
 
 /** What may be done again may also be done otherwise, since it looks at what there is; what it did before is ended and forgotten. */
@@ -78,7 +103,7 @@ async function sameAsBefore(on: Host, id: string, command: Command, idempotent: 
       await on.kill(id, { graceMs });
       return on.forget(id);
     }
-    throw new UnknownFateError(on.name, shown(command), `before the controller ended its place was that of ${before}; the action does not do the same twice`);
+    throw new UnknownFateError(on.name, shown(command), `its place was that of ${before} before; the action does not do the same twice`);
   }
 }
 
@@ -123,7 +148,8 @@ export class StepCleaner {
     this.#timer = undefined;
     const due = [...this.#ids];
     this.#ids = new Map();
-    this.#going = Promise.allSettled([this.#going, ...due.map(([on, ids]) => on.forget(...ids))]);
+    // What a host that is cut off keeps is tried again with the next.
+    this.#going = Promise.all([this.#going, ...due.map(([on, ids]) => on.forget(...ids).catch(() => void entry(this.#ids, on, () => []).push(...ids)))]);
     await this.#going;
   }
 }

@@ -324,7 +324,16 @@ describe('F1, F3: failures', () => {
   test('F1: a failed transition keeps its token; its tries are counted, its next execution is another one', () => {
     const one = at('x:running', { executions: 1 });
     expect(tried(retrying(one, 'x'), 'x').moving).toEqual([{ transition: 'x', status: 'running', execution: 1, attempt: 2 }]);
-    expect(restarted(failed(one, 'x'), 'x').moving).toEqual([{ transition: 'x', status: 'running', execution: 2, attempt: 1 }]);
+    expect(restarted(failed(one, 'x'), 'x').moving).toEqual([{ transition: 'x', status: 'running', execution: 2, attempt: 1, since: 1 }]);
+  });
+
+  test('F1, F3: what a failed try has left unsettled is taken up by the tries after it, until one knows its fate', () => {
+    const x = { transition: 'x', status: 'running' };
+    const lost = restarted(failed(at('x:running', { executions: 1 }), 'x', true), 'x');
+    expect(lost.moving).toEqual([{ ...x, execution: 2, attempt: 1, since: 1, takesUp: { execution: 1, attempt: 1 } }]);
+    const lostAgain = tried(retrying(lost, 'x', true), 'x');
+    expect(lostAgain.moving).toEqual([{ ...x, execution: 2, attempt: 2, since: 1, takesUp: { execution: 1, attempt: 1 } }]);
+    expect(restarted(failed(lostAgain, 'x'), 'x').moving).toEqual([{ ...x, execution: 3, attempt: 1, since: 1 }]);
   });
 
   test.each<[string, string, string]>([

@@ -186,6 +186,50 @@ onTestBed('on a test bed', 6, (bed: () => TestBed) => {
     await expectAllOnce();
   });
 
+  test('hosts cut off for longer than they are waited for: retry finds what runs, what has ended and a daemon that gets ready; nothing runs twice, no secret stays', async () => {
+    writeFileSync(join(folder, 'password'), 'planted-5ecret\n');
+    writeFileSync(file, `
+assembly: cut
+hosts: { worker: { count: 3 } }
+types:
+  builder:
+    places: [idle, done]
+    parameters: { password: { type: secret } }
+    transitions:
+      build: { from: idle, to: done, behaviour: go, run: "echo began >>witness; until [ -e gate ]; do sleep 0.1; done; echo ended >>witness", input: "{{with.password}}" }
+  daemon:
+    places: [off, on]
+    transitions:
+      start: { from: off, to: on, behaviour: go, script: "echo up >>witness; exec sleep 1000", ready: "test -e ready" }
+components:
+  long: { type: builder, on: "worker[1]", with: { password: { file: password } } }
+  short: { type: builder, on: "worker[2]", with: { password: { file: password } } }
+  d: { type: daemon, on: "worker[3]" }
+programs:
+  deploy: [{ push: go }, { wait: all }]
+`);
+    const [long, short, d] = ['h1', 'h2', 'h3'] as const;
+    const controller = run();
+    const has = (host: string, role: string, component: string, line: string) => bed().inside(host, `until grep -qs '^${line}$' ${workFolder()}.${role}/${component}/witness; do sleep 0.05; done`);
+    await controller.said('started    d.start');
+    await Promise.all([has(long, 'worker.1', 'long', 'began'), has(short, 'worker.2', 'short', 'began'), has(d, 'worker.3', 'd', 'up')]);
+    await Promise.all([long, short, d].map((host) => bed().cut(host)));
+    await bed().inside(short, `touch ${workFolder()}.worker.2/short/gate`);
+    const { code, out } = await controller.ending;
+    expect(code).toBe(1);
+    expect(out).toMatch(/FAILED +long\.build .*"echo began .*" began there and may still run; the next try \(tutti retry\) looks for it first\. worker\[1\]: cannot be reached/);
+    await Promise.all([long, short, d].map((host) => bed().heal(host)));
+    const again = play('retry');
+    await again.said('started    long.build');
+    await bed().inside(long, `touch ${workFolder()}.worker.1/long/gate`);
+    await bed().inside(d, `touch ${workFolder()}.worker.3/d/ready`);
+    expect(await again.ending).toMatchObject({ code: 0, err: '' });
+    expect(await witness(long, 'worker.1', 'long')).toEqual(['began', 'ended']);
+    expect(await witness(short, 'worker.2', 'short')).toEqual(['began', 'ended']);
+    expect(await witness(d, 'worker.3', 'd')).toEqual(['up']);
+    for (const host of [long, short]) expect(await bed().inside(host, 'grep -rl planted-5ecret /var/tmp || true; ls -d /var/tmp/*/scripts/steps/*/* 2>/dev/null || true')).toBe('');
+  });
+
   test('two controllers at once: the second is told who conducts', async () => {
     writeFileSync(file, work());
     const controller = run();

@@ -1,8 +1,9 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { CommandError, NotReadyError, UnknownFateError, type Host, type Orchestrapi } from '../../src/orchestrapi/host.ts';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { failureOf } from '../../src/orchestrapi/failure.ts';
+import { CommandError, HostError, NotReadyError, UnknownFateError, type Host, type Orchestrapi } from '../../src/orchestrapi/host.ts';
 import { localHost } from '../../src/orchestrapi/local.ts';
 import { createOrchestrapi, StepCleaner, type OrchestrapiOptions } from '../../src/orchestrapi/orchestrapi.ts';
 import { recordingHost } from '../../src/orchestrapi/recording.ts';
@@ -198,6 +199,31 @@ test('the next try of an action ends the daemon that its failed try has left, an
   const after = await act().pollScript('serve');
   expect(after).toMatchObject({ kind: 'alive' });
   expect(after).not.toEqual(before);
+});
+
+test('an operator’s retry does so, too; an execution that was not for the same token does not', async () => {
+  const { act } = await newMachine();
+  await act('la1/start.1.1').startScript('serve', ['sleep', '1000']);
+  await act('la1/start.3.1', { since: 1 }).startScript('serve', ['sleep', '1000']);
+  await expect(act('la1/start.4.1', { since: 4 }).startScript('serve', ['sleep', '1000'])).rejects.toThrow('"serve" of la1 lives already');
+});
+
+test('a step whose host is lost may still run there; one that an interruption did not reach, too, and it is said soon', async () => {
+  const { host } = await newMachine();
+  const unreachable = new HostError('UNREACHABLE', 'head', 'head: cannot be reached. Is it up?');
+  const controller = new AbortController();
+  const act = (change: Partial<Host>) => createOrchestrapi({ ...defaults(Object.assign(Object.create(host) as Host, { name: 'head', workFolder: host.workFolder, start: async () => ({ kind: 'alive', pid: 1 }) }, change)), signal: controller.signal, found: false });
+  const lost = await act({ wait: () => Promise.reject(unreachable) }).run(['build']).catch((error: unknown) => error);
+  expect(failureOf(lost)).toEqual({ reason: 'unreachable', host: 'head', command: 'build', unsettled: true, message: '"build" began there and may still run; the next try (tutti retry) looks for it first. head: cannot be reached. Is it up?' });
+  const never = await act({ start: () => Promise.reject(unreachable) }).run(['build']).catch((error: unknown) => error);
+  expect(failureOf(never)).toMatchObject({ message: unreachable.message });
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const untold = act({ wait: () => new Promise(() => {}) }).run(['build']).catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(60_000);
+  controller.abort(new Error('enough'));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(failureOf(await untold)).toEqual({ reason: 'unreachable', host: 'head', command: 'build', unsettled: true, message: 'it could not be told to head, which does not answer: whether "build" runs on there is unknown' });
 });
 
 test('a daemon that has ended is forgotten before the next start', async () => {
