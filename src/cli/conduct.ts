@@ -32,7 +32,7 @@ export function conducting(command: Command): Command {
     .option('--json', 'one JSON object a line')
     .option('--plain', 'one line an event, also on a terminal')
     .addOption(new Option('--flavour <name>', 'where the hosts are (default: ssh with --hosts, else as the last time, else local)').choices(flavours))
-    .option('--hosts <file>', 'the machine of each role: "role: [user@]name[:port]" a line')
+    .option('--hosts <file>', 'the machine of each role: "role: [user@]name[:port]" a line; a deployment of nixos-compose')
     .addOption(new Option('-v, --verbose', 'every rule and instruction').implies({ plain: true }));
 }
 

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { deploymentInventory } from '../../src/orchestrapi/flavours/nixos-compose.ts';
 import { InventoryError, readInventory, remoteWorkFolder, sshFlavour } from '../../src/orchestrapi/flavours/ssh.ts';
 import { testbedInventory } from '../../src/orchestrapi/flavours/testbed.ts';
 import { onTestBed } from '../testbed/testbed.ts';
@@ -11,6 +12,8 @@ const roles = ['head', 'worker[1]', 'worker[2]'];
 test.each<[string, string, Record<string, object>]>([
   ['a name each', 'head: n1\nworker: [n2, bob@n3:2222]', { head: { destination: 'n1' }, 'worker[1]': { destination: 'n2' }, 'worker[2]': { destination: 'n3', user: 'bob', port: 2222 } }],
   ['numbers of machines, as in NixOS Compose', 'machines: [n1, n2, n3, n4]\nhead: 1\nworker: 2', { head: { destination: 'n1' }, 'worker[1]': { destination: 'n2' }, 'worker[2]': { destination: 'n3' } }],
+  ['instances one by one', 'head: n1\nworker[2]: n3\nworker[1]: n2', { head: { destination: 'n1' }, 'worker[1]': { destination: 'n2' }, 'worker[2]': { destination: 'n3' } }],
+  ['numbers that NixOS Compose calls least ones', 'machines: [n1, n2, n3, n4]\nhead: 1\nworker: !DefaultRole 2', { head: { destination: 'n1' }, 'worker[1]': { destination: 'n2' }, 'worker[2]': { destination: 'n3' } }],
   ['lists, as in NixOS Compose', 'head: [n1]\nworker: [n2, n3]', { head: { destination: 'n1' }, 'worker[1]': { destination: 'n2' }, 'worker[2]': { destination: 'n3' } }],
   ['below `hosts:`, with defaults, in full', 'defaults: { user: root, config: ssh/config }\nhosts:\n  head: { address: 10.0.0.1, port: 23, via: gate, key: ~/k, knownHosts: known, workFolder: /srv/t }\n  worker: [n2, alice@n3]',
     {
@@ -47,6 +50,42 @@ test('what a hosts file has beyond the roles is told', () => {
   expect(readInventory('head: a\nworker: [b, c]', roles, '/f').unused).toEqual([]);
 });
 
+describe('a deployment of NixOS Compose', () => {
+  /** As "nxc start" writes it. */
+  const deployment = (machines: object, more: object = {}) => JSON.stringify({ 'ssh_key.pub': 'ssh-ed25519 …', deployment: machines, composition: 'composition', user: 'alice', ...more });
+  const machine = (role: string, more: object = {}) => ({ role, host: role, init: '/nix/store/0-nixos-system/init', ...more });
+
+  test('gives each role its machines, in the order of the file, as root: its "user" has started them', () => {
+    const text = deployment({ '10.0.0.3': machine('worker'), '10.0.0.1': machine('head'), '10.0.0.2': machine('worker') });
+    expect(deploymentInventory(text, roles)).toEqual({
+      machines: new Map([['head', { destination: '10.0.0.1', user: 'root' }], ['worker[1]', { destination: '10.0.0.3', user: 'root' }], ['worker[2]', { destination: '10.0.0.2', user: 'root' }]]), unused: [],
+    });
+  });
+
+  test('reaches virtual machines by the forwarded port, and tells the others the address on their own network', async () => {
+    const { machines } = deploymentInventory(deployment({ '192.168.1.1': machine('head', { vm_id: 1 }) }), ['head']);
+    expect(machines.get('head')).toEqual({ destination: '127.0.0.1', port: 22_022, user: 'root', address: '192.168.1.1' });
+    expect((await sshFlavour(['head'], { inventory: machines, workFolder: '/var/tmp/vm' })).get('head')!.address).toBe('192.168.1.1');
+  });
+
+  test('may have more machines than are asked for: that is told', () => {
+    const text = deployment({ '10.0.0.1': machine('head'), '10.0.0.2': machine('head'), '10.0.0.3': machine('client') });
+    expect(deploymentInventory(text, ['head']).unused).toEqual(['"client" is no role of this assembly', '1 of the machines of "head" is left over']);
+  });
+
+  test.each<[string, string, string[]]>([
+    ['too few machines', deployment({ '10.0.0.1': machine('head'), '10.0.0.2': machine('worker') }), ['No machine is given for worker[2]; the deployment has 1 of "head", 1 of "worker"']],
+    ['a role by another name', deployment({ '10.0.0.1': machine('head'), '10.0.0.2': machine('wroker') }), ['No machine is given for worker[1], worker[2]; the deployment has 1 of "head", 1 of "wroker"; "wroker" is no role of this assembly, did you mean "worker"?']],
+    ['no machines', deployment({}), ['No machine is given for head, worker[1], worker[2]; the deployment has none at all']],
+    ['what says nothing of a machine', deployment({ '10.0.0.1': 'head', '10.0.0.2': machine('worker', { vm_id: 'x' }) }), ['10.0.0.1: has no "role"', '10.0.0.2: "x" is no "vm_id", a number']],
+    ['containers', deployment({ head: { role: 'head' } }, { nodes: ['head'], 'docker-compose-file': '/f/docker-compose.json' }), [expect.stringMatching(/^Its containers are entered by docker compose: they have neither an address nor an SSH server/) as string]],
+    ['what was only built', '{ "compositions_info": {} }', [expect.stringMatching(/^It has no "deployment": name the file of deploy\/ that "nxc start" has written/) as string]],
+    ['no JSON', 'head: n1', [expect.stringMatching(/^It is not JSON: /) as string]],
+  ])('is refused: %s', (_, text, problems) => {
+    expect(() => deploymentInventory(text, roles)).toThrow(expect.objectContaining({ problems }));
+  });
+});
+
 test('the work folder on hosts of others goes with the state folder', async () => {
   const folder = await newFolder();
   const first = await remoteWorkFolder(folder);
@@ -59,7 +98,7 @@ test('the work folder on hosts of others goes with the state folder', async () =
 
 onTestBed('flavours', 3, (bed) => {
   test('roles play on the hosts of a test bed, in order, each with its address and its own folder', async () => {
-    const hosts = await sshFlavour(roles, { inventory: await testbedInventory(roles, bed().folder), workFolder: '/var/tmp/flavours' });
+    const hosts = await sshFlavour(roles, { inventory: (await testbedInventory(roles, bed().folder)).machines, workFolder: '/var/tmp/flavours' });
     expect([...hosts.keys()]).toEqual(roles);
     for (const [i, host] of [...hosts.values()].entries()) {
       expect(host.address).toBe(bed().address(`h${i + 1}`));

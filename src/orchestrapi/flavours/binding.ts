@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
+import type { Flavour } from './index.ts';
 import { localFolder } from './local.ts';
 import type { Machine } from './ssh.ts';
 
@@ -8,7 +9,7 @@ import type { Machine } from './ssh.ts';
  * The machines that the roles of an assembly are bound to. It is kept beside the journal, so that every later command finds them without being told again, also
  * on another machine to which the state folder was moved.
  */
-export type Binding = { readonly flavour: 'local'; readonly roles: readonly string[] } | { readonly flavour: 'ssh' | 'testbed'; readonly machines: Readonly<Record<string, Machine>> };
+export type Binding = { readonly flavour: 'local'; readonly roles: readonly string[] } | { readonly flavour: Exclude<Flavour, 'local'>; readonly machines: Readonly<Record<string, Machine>> };
 
 /** The file that keeps the binding. */
 export const bindingPath = (stateFolder: string): string => join(stateFolder, 'hosts.json');

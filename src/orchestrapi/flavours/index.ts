@@ -5,16 +5,32 @@ import { quote } from '../quote.ts';
 import { doNotFit, recordedBinding, refreshed, workFolderOf, type Binding } from './binding.ts';
 import { recorderOfReached } from './reached.ts';
 import { keepReached } from './rebind.ts';
+import type { InventoryFile } from './ssh.ts';
 
-/** Where hosts come from, by name; a new one is a line here and in `bind`. */
-export const flavours = ['local', 'ssh', 'testbed'] as const;
-export type Flavour = (typeof flavours)[number];
+/** How a flavour finds machines that are reached by SSH. */
+interface Source {
+  /** What `--hosts` must name. */
+  readonly needs: string;
+  /** @throws InventoryError */
+  read(roles: readonly string[], hosts: string): Promise<InventoryFile>;
+}
+
+/** The flavours that need machines; a new one is a line here, and a file that is loaded when it is asked. */
+const sources = {
+  ssh: { needs: '--hosts FILE, which says "role: machine" a line', read: async (roles, hosts) => (await import('./ssh.ts')).readInventory(await readText(hosts), roles, dirname(resolve(hosts))) },
+  testbed: { needs: '--hosts FOLDER, in which the test bed is up', read: async (roles, hosts) => (await import('./testbed.ts')).testbedInventory(roles, resolve(hosts)) },
+  'nixos-compose': { needs: '--hosts FILE, the deployment that "nxc start" has written: deploy/NAME::FLAVOUR.json', read: async (roles, hosts) => (await import('./nixos-compose.ts')).deploymentInventory(await readText(hosts), roles) },
+} as const satisfies Readonly<Record<string, Source>>;
+
+/** Where hosts come from, by name. */
+export type Flavour = 'local' | keyof typeof sources;
+export const flavours: readonly Flavour[] = ['local', ...(Object.keys(sources) as (keyof typeof sources)[])];
 
 /** What the command line says of hosts. */
 export interface FlavourChoice {
   /** Default: `ssh` with a hosts file, else what was said the last time, else `local`. */
   readonly flavour?: Flavour;
-  /** `ssh`: path of the hosts file; `testbed`: folder of a test bed that is up. */
+  /** `ssh`: path of the hosts file; `testbed`: folder of a test bed that is up; `nixos-compose`: path of a deployment. */
   readonly hosts?: string;
 }
 
@@ -32,29 +48,25 @@ export interface Bound {
  */
 export async function bind(roles: readonly string[], choice: FlavourChoice, stateFolder: string): Promise<Bound> {
   if (choice.flavour === undefined && choice.hosts === undefined) return { binding: refreshed(roles, (await recordedBinding(stateFolder)) ?? { flavour: 'local', roles }), notes: [] };
-  const asked = await read(roles, choice);
+  const asked = await choose(roles, choice);
   // One that cannot be read is to be said anew.
   const recorded = await recordedBinding(stateFolder).catch(() => undefined);
   return recorded ? { ...asked, binding: await keepReached(recorded, asked.binding, choice.hosts, stateFolder) } : asked;
 }
 
 /** What the command line and the hosts file say. */
-async function read(roles: readonly string[], { flavour, hosts }: FlavourChoice): Promise<Bound> {
+async function choose(roles: readonly string[], { flavour, hosts }: FlavourChoice): Promise<Bound> {
   const name = flavour ?? 'ssh';
   if (name === 'local') {
     if (hosts !== undefined) throw new TuttiError(error('USAGE', 'The command line is not understood', `"--flavour local" plays in folders of this machine and reads no hosts file: leave one of "--flavour local" and "--hosts ${hosts}" away.`), exitCodes.usage);
     return { binding: { flavour: 'local', roles }, notes: [] };
   }
-  if (hosts === undefined) {
-    const what = name === 'ssh' ? '--hosts FILE, which says "role: machine" a line' : '--hosts FOLDER, in which the test bed is up';
-    throw new TuttiError(error('HOSTS_MISSING', 'Which machines?', `The flavour "${name}" needs ${what}.`), exitCodes.usage);
-  }
+  const { needs, read } = sources[name];
+  if (hosts === undefined) throw new TuttiError(error('HOSTS_MISSING', 'Which machines?', `The flavour "${name}" needs ${needs}.`), exitCodes.usage);
   // What reaches other machines is loaded only when there are some.
-  const { InventoryError, readInventory } = await import('./ssh.ts');
-  const { testbedInventory } = await import('./testbed.ts');
+  const { InventoryError } = await import('./ssh.ts');
   try {
-    const remote = roles.filter((role) => role !== 'local');
-    const { machines, unused } = name === 'ssh' ? readInventory(await readText(hosts), remote, dirname(resolve(hosts))) : { machines: await testbedInventory(remote, resolve(hosts)), unused: [] };
+    const { machines, unused } = await read(roles.filter((role) => role !== 'local'), hosts);
     const notes: Diagnostic[] = unused.length === 0 ? [] : [{ code: 'HOSTS_UNUSED', severity: 'note', summary: 'The hosts file has more than is used', detail: `${unused.join('; ')}.`, where: { file: hosts } }];
     return { binding: { flavour: name, machines: Object.fromEntries(machines) }, notes };
   } catch (cause) {

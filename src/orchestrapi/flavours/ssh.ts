@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { parse, type ScalarTag } from 'yaml';
 import { didYouMean } from '../../diagnostic.ts';
 import { HostError, type Host } from '../host.ts';
 import { sshNetwork, type SshNetwork } from '../ssh-connection.ts';
@@ -10,13 +10,17 @@ import { sshHost } from '../ssh.ts';
 import { folderOf } from './local.ts';
 
 /** How one machine is reached; what is left out is the ssh configuration's, or the `defaults` of the file. */
-export type Machine = SshTarget & { readonly workFolder?: string };
+export type Machine = SshTarget & {
+  readonly workFolder?: string;
+  /** Where the other hosts find it. Default: where ssh does. */
+  readonly address?: string;
+};
 
 /** What a hosts file says: a machine for each role instance, `head` or `worker[2]`. */
 export type Inventory = ReadonlyMap<string, Machine>;
 
 /** What was read of a hosts file. */
-interface InventoryFile {
+export interface InventoryFile {
   readonly machines: Inventory;
   /** What it says beyond the roles that were asked for: a file may serve several assemblies. */
   readonly unused: readonly string[];
@@ -32,11 +36,15 @@ export class InventoryError extends Error {
   }
 }
 
+/** NixOS Compose's number of machines "at least": nobody here could give a role more than that. */
+const defaultRole: ScalarTag = { tag: '!DefaultRole', resolve: Number };
+
 const reserved = new Set(['machines', 'defaults', 'hosts', 'roles']);
 const machineKeys = new Set(['address', 'user', 'port', 'config', 'key', 'knownHosts', 'via', 'workFolder']);
 
 /**
- * Reads a hosts file. A role is one machine, a list of machines, or (as in NixOS Compose) a number of them, dealt out from `machines` in order. A machine is
+ * Reads a hosts file. A role is one machine, a list of machines, or (as in the roles files of NixOS Compose, where the number may be tagged `!DefaultRole`) a number of
+ * them, dealt out from `machines` in order. A machine is
  * `[user@]name[:port]`, where the name may be an alias of the ssh configuration, or `{ address, user, port, config, key, knownHosts, via, workFolder }`.
  * @param folder what relative paths in it are relative to
  * @throws InventoryError
@@ -46,7 +54,7 @@ export function readInventory(text: string, names: readonly string[], folder: st
   const problems: string[] = [];
   const file = ((): Record<string, unknown> => {
     try {
-      const found: unknown = parse(text) ?? {};
+      const found: unknown = parse(text, { customTags: [defaultRole] }) ?? {};
       if (isRecord(found)) return found;
       problems.push('It must say which machine each role is on: "role: machine"');
     } catch (cause) {
@@ -65,29 +73,42 @@ export function readInventory(text: string, names: readonly string[], folder: st
   const machines = Array.isArray(file['machines']) ? file['machines'].map((one, i) => machineOf(`machines[${i + 1}]`, one, defaults)) : [];
   const roles = isRecord(file['hosts'] ?? file['roles']) ? ((file['hosts'] ?? file['roles']) as Record<string, unknown>) : Object.fromEntries(Object.entries(file).filter(([key]) => !reserved.has(key)));
 
-  const given = new Map<string, Machine>();
+  const given = new Map<string, readonly (Machine | undefined)[]>();
   let dealt = 0;
   for (const [role, value] of Object.entries(roles)) {
     const isCount = typeof value === 'number';
     const list = isCount ? machines.slice(dealt, (dealt += value)) : (Array.isArray(value) ? value : [value]).map((one, i) => machineOf(Array.isArray(value) ? `${role}[${i + 1}]` : role, one, defaults));
     if (isCount && (!Number.isInteger(value) || value < 0)) problems.push(`${role}: ${value} is no number of machines`);
     else if (isCount && list.length < value) problems.push(`${role}: wants ${value} of "machines", which has ${Math.max(0, list.length)} left`);
-    const isOne = names.includes(role);
-    if (isOne && list.length !== 1 && !problems.some((p) => p.startsWith(`${role}:`))) problems.push(`${role}: is one host, and ${list.length} machines are given`);
-    list.forEach((machine, i) => { if (machine) given.set(isOne ? role : `${role}[${i + 1}]`, machine); });
+    if (names.includes(role) && list.length !== 1 && !problems.some((p) => p.startsWith(`${role}:`))) problems.push(`${role}: is one host, and ${list.length} machines are given`);
+    given.set(role, list);
   }
-  const missing = names.filter((name) => !given.has(name));
-  const known = [...new Set(names.map((name) => name.replace(/\[\d+\]$/, '')))];
-  const unknown = Object.keys(roles).filter((role) => !known.includes(role)).map((role) => `"${role}" is no role of this assembly${didYouMean(role, known).replace(' Did', ', did')}`);
+  const { inventory, missing, unknown, surplus } = dealOut(given, names);
   if (missing.length > 0 && problems.length === 0) problems.push([`No machine is given for ${missing.join(', ')}`, ...unknown].join('; '));
   if (problems.length > 0) throw new InventoryError(problems);
-  const surplus = Map.groupBy([...given.keys()].filter((name) => !names.includes(name)), (name) => name.replace(/\[\d+\]$/, ''));
-  const leftOver = (n: number, of: string): string => `${n} of ${of} ${n === 1 ? 'is' : 'are'} left over`;
-  const unused = [
-    ...unknown, ...[...surplus].filter(([role]) => known.includes(role)).map(([role, { length }]) => leftOver(length, `the machines of "${role}"`)),
-    ...(machines.length > dealt ? [leftOver(machines.length - dealt, '"machines"')] : []),
-  ];
-  return { machines: new Map(names.map((name) => [name, given.get(name)!])), unused };
+  return { machines: inventory, unused: [...unknown, ...surplus, ...(machines.length > dealt ? [leftOver(machines.length - dealt, '"machines"')] : [])] };
+}
+
+/** Deals the machines of each role out to its instances, in order, and says what does not come out even. */
+export function dealOut(given: ReadonlyMap<string, readonly (Machine | undefined)[]>, names: readonly string[]): { inventory: Inventory; missing: readonly string[]; unknown: readonly string[]; surplus: readonly string[] } {
+  const wanted = Map.groupBy(names, (name) => name.replace(/\[\d+\]$/, ''));
+  const inventory = new Map<string, Machine>();
+  for (const [role, instances] of wanted) {
+    for (const [i, name] of instances.entries()) {
+      // One instance may be named alone: "worker[2]: n3".
+      const machine = (given.get(name) ?? given.get(role)?.slice(i))?.[0];
+      if (machine) inventory.set(name, machine);
+    }
+  }
+  return {
+    inventory, missing: names.filter((name) => !inventory.has(name)),
+    unknown: [...given.keys()].filter((role) => !wanted.has(role) && !names.includes(role)).map((role) => `"${role}" is no role of this assembly${didYouMean(role, wanted.keys()).replace(' Did', ', did')}`),
+    surplus: [...wanted].map(([role, { length }]) => ({ role, n: (given.get(role)?.length ?? 0) - length })).filter(({ n }) => n > 0).map(({ role, n }) => leftOver(n, `the machines of "${role}"`)),
+  };
+}
+
+function leftOver(n: number, of: string): string {
+  return `${n} of ${of} ${n === 1 ? 'is' : 'are'} left over`;
 }
 
 function shortMachine(what: string, text: string, problems: string[]): Pick<Machine, 'destination' | 'user' | 'port'> {
@@ -123,7 +144,7 @@ function longMachine(what: string, value: Record<string, unknown>, folder: strin
   };
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -153,9 +174,9 @@ export async function sshFlavour(roles: readonly string[], { inventory, workFold
     try {
       const machine = inventory.get(role);
       if (!machine) throw new HostError('REFUSED', role, `${role}: nobody says which machine it is on`);
-      const { workFolder: own, ...target } = machine;
+      const { workFolder: own, address, ...target } = machine;
       const { hostname } = await heard.settings(target);
-      hosts.set(role, sshHost({ ...target, name: role, address: hostname, workFolder: roleFolder(workFolder, role, own), network: heard }));
+      hosts.set(role, sshHost({ ...target, name: role, address: address ?? hostname, workFolder: roleFolder(workFolder, role, own), network: heard }));
     } catch (refused) {
       onRefused(role, refused as Error);
     }
