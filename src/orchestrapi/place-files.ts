@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, copyFile, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, open, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inWords } from './errno.ts';
 import type { FileToPut, PutReport } from './host.ts';
+import { entriesOf, targetOf } from './read-folder.ts';
 
 /** Bytes that were sent, or that there was nothing to send. */
 type Outcome = number | 'unchanged';
 
 /** A file of a batch, or a file in a folder of one. */
-type Wanted = { readonly to: string; readonly path: string } & ({ readonly text: string; readonly mode: number } | { readonly from: string; readonly mode?: number } | { readonly link: string });
+type Wanted = { readonly to: string; readonly path: string } & ({ readonly text: string; readonly mode: number } | { readonly from: string; readonly mode?: number } | { readonly link: string } | { readonly refused: string });
 
 /**
  * Places a batch on this machine, in its order: what is there with the same bytes and mode stays untouched, anything else is written beside it and
@@ -45,6 +46,7 @@ async function placeOne(wanted: Wanted, place: (inside: Wanted) => Promise<void>
     if ((await modeIfSame(path, bytes.length, async () => bytes.equals(await readFile(path)))) === wanted.mode) return 'unchanged';
     return replace(path, wanted.mode, bytes.length, (beside) => writeFile(beside, bytes, { mode: 0o600 }));
   }
+  if ('refused' in wanted) throw new Error(wanted.refused);
   if ('link' in wanted) return placeLink(wanted.link, path);
   const { from } = wanted;
   const source = await stat(from);
@@ -57,16 +59,16 @@ async function placeOne(wanted: Wanted, place: (inside: Wanted) => Promise<void>
 
 async function placeFolder(to: string, from: string, path: string, mode: number, place: (inside: Wanted) => Promise<void>): Promise<undefined> {
   await mkdir(path, { recursive: true });
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const source = join(from, entry.name);
-    await place({ to: `${to}/${entry.name}`, path: join(path, entry.name), ...(entry.isSymbolicLink() ? { link: source } : { from: source }) });
+  for (const { name, ...entry } of await entriesOf(from)) {
+    const source = join(from, name);
+    await place({ to: `${to}/${name}`, path: join(path, name), ...(entry.refused !== undefined ? entry : entry.isLink ? { link: source } : { from: source }) });
   }
   // Last: it may forbid writing.
   await chmod(path, mode);
 }
 
 async function placeLink(from: string, path: string): Promise<Outcome> {
-  const target = await readlink(from);
+  const target = await targetOf(from);
   if ((await readlink(path).catch(() => undefined)) === target) return 'unchanged';
   return replace(path, undefined, 0, (beside) => symlink(target, beside));
 }

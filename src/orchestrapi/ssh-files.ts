@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync, type Dirent } from 'node:fs';
-import { readdir, readlink, stat } from 'node:fs/promises';
+import { closeSync, createReadStream, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { errnoIn, inWords } from './errno.ts';
 import type { FileToPut, PutOptions, PutReport } from './host.ts';
 import { quoteOnOneLine as quote } from './quote.ts';
+import { entriesOf, targetOf, type Entry } from './read-folder.ts';
 import { isLostConnection, isPlainDestination, rsync } from './rsync.ts';
 import { sshArguments } from './ssh-config.ts';
 import { SshMaster } from './ssh-master.ts';
@@ -255,29 +256,32 @@ export class SshFiles {
 async function expand(batch: readonly FileToPut[], at: (to: string) => string, failed: Failed[]): Promise<Wanted[]> {
   const wanted: Wanted[] = [];
   const add = async (to: string, path: string, from: string, mode: number | undefined): Promise<void> => {
+    const source = await stat(from);
+    if (source.isFile()) wanted.push({ kind: 'file', to, path, sizeBytes: source.size, mode: mode ?? source.mode & 0o7777, source: from, sourceMode: source.mode & 0o7777, seconds: secondsOf(source) });
+    else if (!source.isDirectory()) throw new Error(`it is neither a file nor a folder: ${from}`);
+    else {
+      wanted.push({ kind: 'folder', to, path, mode: mode ?? source.mode & 0o7777 });
+      for (const entry of await entriesOf(from)) await noting(`${to}/${entry.name}`, (inside) => addEntry(inside, join(path, entry.name), join(from, entry.name), entry));
+    }
+  };
+  const addEntry = async (to: string, path: string, from: string, entry: Entry): Promise<void> => {
+    if (entry.refused !== undefined) throw new Error(entry.refused);
+    if (entry.isLink) wanted.push({ kind: 'link', to, path, target: await targetOf(from) });
+    else await add(to, path, from, undefined);
+  };
+  const noting = async (to: string, act: (to: string) => Promise<void>): Promise<void> => {
     try {
-      const source = await stat(from);
-      if (source.isFile()) wanted.push({ kind: 'file', to, path, sizeBytes: source.size, mode: mode ?? source.mode & 0o7777, source: from, sourceMode: source.mode & 0o7777, seconds: secondsOf(source) });
-      else if (!source.isDirectory()) throw new Error(`it is neither a file nor a folder: ${from}`);
-      else {
-        wanted.push({ kind: 'folder', to, path, mode: mode ?? source.mode & 0o7777 });
-        for (const entry of await readdir(from, { withFileTypes: true })) await addEntry(to, path, from, entry);
-      }
+      await act(to);
     } catch (cause) {
       failed.push({ to, reason: inWords(cause) });
     }
-  };
-  const addEntry = async (to: string, path: string, from: string, entry: Dirent): Promise<void> => {
-    const [inside, source] = [`${to}/${entry.name}`, join(from, entry.name)];
-    if (entry.isSymbolicLink()) wanted.push({ kind: 'link', to: inside, path: join(path, entry.name), target: await readlink(source) });
-    else await add(inside, join(path, entry.name), source, undefined);
   };
   for (const file of batch) {
     const path = at(file.to);
     if ('text' in file) {
       const source = Buffer.from(file.text);
       wanted.push({ kind: 'file', to: file.to, path, sizeBytes: source.length, mode: file.mode ?? 0o644, source, sourceMode: undefined, seconds: undefined });
-    } else await add(file.to, path, file.from, file.mode);
+    } else await noting(file.to, (to) => add(to, path, file.from, file.mode));
   }
   return wanted;
 }

@@ -173,6 +173,22 @@ export function hostSuite(name: string, makeMachine: () => Promise<Machine>): vo
       expect(await host.get('tree/plain')).toBe('x');
     });
 
+    test('a name or a link that is not UTF-8 is refused by what it is, and the others go on', async () => {
+      const host = await newHost();
+      const folder = await newFolder();
+      const inFolder = (name: string): Buffer => Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, 'latin1')]);
+      await writeFile(inFolder('\xffbytes\x01'), 'x');
+      await symlink(Buffer.from('to\xfe', 'latin1'), inFolder('link'));
+      await writeFile(join(folder, 'Größe \x01\n'), 'is sent');
+      const { failed, sent } = await host.put([{ to: 'f', from: folder }]);
+      expect(Object.fromEntries(failed.map((f) => [f.to, f.reason]))).toEqual({
+        'f/\\xffbytes\\x01': `its name is not UTF-8: rename it (in ${folder})`,
+        'f/link': `it is a link to "to\\xfe", which is not UTF-8: rename what it leads to (${folder}/link)`,
+      });
+      expect(sent).toBe(1);
+      expect(await host.get('f/Größe \x01\n')).toBe('is sent');
+    });
+
     test('a program that runs can be replaced, and a link is replaced itself', async () => {
       const host = await newHost();
       await host.run('cp /bin/sleep program; echo target >target; ln -s target link');
