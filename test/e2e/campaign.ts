@@ -11,8 +11,6 @@ import { up, whyNot, type TestBed } from '../testbed/testbed.ts';
 /*
  * The crash campaign: campaign.yaml is deployed and reconfigured on a test bed by the real bin/tutti.js. In a round of kills the controller is killed at a random
  * instant, in a round of cuts a random host is cut off for a while. Whatever happens: the same end, each action finished once, nothing left after `destroy`.
- *
- *     npm run campaign [-- --kills 100 --cuts 100 --seed N --only NUMBER]
  */
 
 const bin = join(import.meta.dirname, '../../bin/tutti.js');
@@ -220,17 +218,50 @@ function randomOf(seed: number): () => number {
   };
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const { values } = parseArgs({ options: { kills: { type: 'string', default: '100' }, cuts: { type: 'string', default: '100' }, seed: { type: 'string', default: String(Date.now() % 2 ** 32) }, only: { type: 'string' } } });
+const usage = `npm run campaign [-- OPTIONS]   as root
+
+  --kills N   rounds in which the controller is killed (default: 100)
+  --cuts N    rounds in which a host is cut off (default: 100)
+  --seed N    says at which instants, 0 to 2^32 - 1 (default: of the clock; it is printed)
+  --only N    the round of this number alone
+  --help      this`;
+
+/** The options of a command line; what is wrong with them as text. */
+function read(args: readonly string[]): Omit<CampaignOptions, 'bed' | 'say'> | string {
+  const number = { type: 'string' } as const;
+  try {
+    const { help, ...given } = parseArgs({ args: [...args], options: { kills: number, cuts: number, seed: number, only: number, help: { type: 'boolean' } } }).values;
+    if (help) return '';
+    const wrong = Object.entries(given).find(([, value]) => !/^\d+$/.test(value));
+    if (wrong) return `--${wrong[0]} wants a number, not "${wrong[1]}"`;
+    const { kills = 100, cuts = 100, seed = Date.now() % 2 ** 32, only } = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, Number(value)]));
+    return { kills, cuts, seed, ...(only === undefined ? {} : { only }) };
+  } catch (cause) {
+    return (cause as Error).message;
+  }
+}
+
+async function main(): Promise<number> {
+  const options = read(process.argv.slice(2));
+  if (typeof options === 'string') {
+    if (options === '') console.log(usage);
+    else console.error(`${options}\n\n${usage}`);
+    return options === '' ? 0 : 2;
+  }
   const missing = whyNot();
-  if (missing !== undefined) throw new Error(`no test bed can be made here: ${missing}`);
+  if (missing !== undefined) {
+    console.error(`No test bed can be made here: ${missing}.`);
+    return 1;
+  }
   const bed = await up(hostCount);
   try {
-    const problems = await campaign({ bed, kills: Number(values.kills), cuts: Number(values.cuts), seed: Number(values.seed), ...(values.only === undefined ? {} : { only: Number(values.only) }), say: console.log });
+    const problems = await campaign({ ...options, bed, say: console.log });
     for (const problem of problems) console.error(problem);
-    console.log(`${values.only === undefined ? Number(values.kills) + Number(values.cuts) : 1} rounds, ${problems.length} problems`);
-    process.exitCode = problems.length === 0 ? 0 : 1;
+    console.log(`${options.only === undefined ? options.kills + options.cuts : 1} rounds, ${problems.length} problems`);
+    return problems.length === 0 ? 0 : 1;
   } finally {
     await bed.down();
   }
 }
+
+if (process.argv[1] === import.meta.filename) process.exitCode = await main();
