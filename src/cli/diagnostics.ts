@@ -30,7 +30,8 @@ function isSystemError(thrown: unknown): thrown is NodeJS.ErrnoException {
   return thrown instanceof Error && 'syscall' in thrown && 'code' in thrown;
 }
 
-/** With a capital, and a full stop where nothing ends it. */
+/** With a capital, unless it begins with the name of what it is about (`h2: …`), and a full stop where nothing ends it. */
 export function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;
+  const first = /^[^\s:]+: /.test(text) ? text.charAt(0) : text.charAt(0).toUpperCase();
+  return `${first}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { inDiagnostics } from '../../src/cli/diagnostics.ts';
 import { render } from '../../src/diagnostic.ts';
 import { unreadable } from '../../src/session/unreadable.ts';
 import { Shop } from './shop.ts';
@@ -47,6 +48,11 @@ it('each of them is answered by one diagnostic and its exit code, none by a stac
     expect(expected, title).toMatch(/^(?:\S+  )?(?:note  )?[A-Z][A-Z_]+  [A-Z]|"severity":"error"|^Mend what failed|^Nothing runs|^Usage: tutti|ended with exit code|^\| Nothing to destroy|^\| shop: |^\| \+T /m);
     expect(expected, title).toMatch(/exit (?:0|1|2|3|4)$/);
   }
+});
+
+it('what begins with the name of a host keeps it as it is', () => {
+  const said = (message: string) => inDiagnostics(new Error(message))[0]!.detail!.split(' What was begun')[0];
+  expect([said('h2: it does not answer'), said('worker[2]: wants 5'), said('it does not answer')]).toEqual(['h2: it does not answer.', 'worker[2]: wants 5.', 'It does not answer.']);
 });
 
 // Root may read everything, so that no file of a test is refused to it.
