@@ -5,7 +5,8 @@ import { commandText, scriptFiles, scriptFolder } from './script.ts';
 /** What was asked of a recording host, in order, as plain data. */
 export type Recorded =
   | { readonly kind: 'run'; readonly command: Command; readonly env?: Readonly<Record<string, string>>; readonly cwd?: string; readonly input?: string }
-  | { readonly kind: 'put'; readonly files: readonly FileToPut[] }
+  /** `sentBytes`: of the texts that the host did not have so already. */
+  | { readonly kind: 'put'; readonly files: readonly FileToPut[]; readonly sentBytes: number }
   | { readonly kind: 'get'; readonly path: string }
   | { readonly kind: 'fetch'; readonly path: string }
   | ({ readonly kind: 'start' } & Script)
@@ -76,9 +77,11 @@ export function recordingHost({ name, answers = [], files = {}, workFolder = `/w
       return resultOf(answerTo(command));
     },
     async put(batch) {
-      log.push({ kind: 'put', files: batch });
-      for (const file of batch) if ('text' in file) texts.set(at(file.to), file.text);
-      return { sent: batch.length, unchanged: 0, sentBytes: batch.reduce((sum, file) => sum + ('text' in file ? Buffer.byteLength(file.text) : 0), 0), failed: [] };
+      const changed = batch.filter((file) => !('text' in file) || texts.get(at(file.to)) !== file.text);
+      const sentBytes = changed.reduce((sum, file) => sum + ('text' in file ? Buffer.byteLength(file.text) : 0), 0);
+      log.push({ kind: 'put', files: batch, sentBytes });
+      for (const file of changed) if ('text' in file) texts.set(at(file.to), file.text);
+      return { sent: changed.length, unchanged: batch.length - changed.length, sentBytes, failed: [] };
     },
     async get(path) {
       log.push({ kind: 'get', path });

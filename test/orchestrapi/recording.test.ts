@@ -10,7 +10,7 @@ test('everything asked is noted as plain data, in order; nothing is done', async
   await host.kill('s');
   await host.forget('s');
   expect(JSON.parse(JSON.stringify(host.log))).toEqual([
-    { kind: 'run', command: ['rm', '-rf', '/'], env: { A: '1' } }, { kind: 'put', files: [{ to: 'a', text: 'x' }] }, { kind: 'get', path: 'a' },
+    { kind: 'run', command: ['rm', '-rf', '/'], env: { A: '1' } }, { kind: 'put', files: [{ to: 'a', text: 'x' }], sentBytes: 1 }, { kind: 'get', path: 'a' },
     { kind: 'start', id: 's', command: 'true', timeoutMs: 1 }, { kind: 'kill', id: 's', signal: 'TERM' }, { kind: 'forget', id: 's' },
   ]);
 });
@@ -43,4 +43,10 @@ test('who started a script, and with what, is read from it as on any other host,
   await host.kill('daemons/d/x');
   await host.forget('daemons/d/x');
   await expect(host.get(file)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('a text that the host has already is not sent again', async () => {
+  const host = recordingHost({ name: 'h' });
+  await host.put([{ to: 'a', text: 'xy' }]);
+  expect(await host.put([{ to: 'a', text: 'xy' }, { to: 'b', text: 'z' }])).toEqual({ sent: 1, unchanged: 1, sentBytes: 1, failed: [] });
 });

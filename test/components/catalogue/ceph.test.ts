@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../../src/components/catalogue/index.ts';
 import { cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool, setting } from '../../../src/components/catalogue/ceph/index.ts';
 import { hasActiveServer } from '../../../src/components/catalogue/ceph/filesystem.ts';
-import { isPoolClean } from '../../../src/components/catalogue/ceph/pool.ts';
+import { isPool } from '../../../src/components/catalogue/ceph/pool.ts';
 import { isClean } from '../../../src/components/catalogue/ceph/shared.ts';
 import type { ComponentType, Value } from '../../../src/components/model.ts';
 import type { ScriptStatus } from '../../../src/orchestrapi/host.ts';
@@ -39,7 +39,7 @@ describe('what the operators of a cluster do is done in their order', () => {
     { type: osd, component: 'osd[2]', transition: 'settle', did: ['ask mgr {"prefix":"pg stat","format":"json"}'] },
     { type: osd, component: 'osd[2]', transition: 'drain', did: ['run ceph osd crush reweight osd.2 0', 'ask ceph osd safe-to-destroy 2', 'ask mgr {"prefix":"pg stat","format":"json"}'] },
     { type: osd, component: 'osd[2]', transition: 'haltDrained', did: ['run ceph osd out 2', 'ask ceph osd ok-to-stop 2', 'kill osd TERM'] },
-    { type: osd, component: 'osd[2]', transition: 'purge', did: ['run ceph osd down 2', 'ask ceph osd safe-to-destroy 2', 'ask ceph osd find 2 -f json', 'run ceph osd purge 2 --yes-i-really-mean-it', 'run ceph osd crush rm h4', 'run rm -rf /w/data /w/keyring /w/ceph.conf /w/monmap /w/log /w/asok /w/pid'] },
+    { type: osd, component: 'osd[2]', transition: 'purge', did: ['run ceph osd down 2', 'ask ceph osd safe-to-destroy 2', 'ask mon {"prefix":"osd find","id":2,"format":"json"}', 'run ceph osd purge 2 --yes-i-really-mean-it', 'run ceph osd crush rm h4', 'run rm -rf /w/data /w/keyring /w/ceph.conf /w/monmap /w/log /w/asok /w/pid'] },
     { type: pool, component: 'objects', transition: 'settle', did: ['ask mon {"prefix":"osd lspools","format":"json"}', 'ask mgr {"prefix":"pg dump","dumpcontents":["pgs_brief"],"format":"json"}'] },
     { type: filesystem, component: 'fs', transition: 'settle', did: ['ask mon {"prefix":"fs get","fs_name":"fs","format":"json"}'] },
     { type: maintenanceGuard, component: 'guard', transition: 'set', did: ['run ceph osd set noout'] },
@@ -110,7 +110,7 @@ test.each([
   ['one of its placement groups is not', [{ pgid: '1.0', state: 'active+clean' }, { pgid: '1.1', state: 'unknown' }], false],
   ['its own are, one is being scrubbed, and another pool is not', [{ pgid: '1.0', state: 'active+clean' }, { pgid: '1.a', state: 'active+clean+scrubbing' }, { pgid: '2.0', state: 'peering' }], true],
 ])('a pool of which %s is clean: %s', (_, groups, expected) => {
-  expect(isPoolClean({ pg_stats: groups }, 1)).toBe(expected);
+  expect(isPool('active+clean', { pg_stats: groups }, 1)).toBe(expected);
 });
 
 test('a metadata server that stands by is not active', () => {
@@ -149,5 +149,5 @@ test('all types are in the catalogue, all that they do may be done again, and wh
   const types: readonly ComponentType[] = [cluster, filesystem, maintenanceGuard, manager, mds, monitor, mount, osd, pool, setting];
   expect(catalogue).toEqual(expect.arrayContaining([...types]));
   for (const type of types) for (const transition of Object.values(type.transitions)) if (transition.action) expect(transition.idempotent).toBe(true);
-  expect(types.flatMap(({ probes }) => Object.keys(probes)).toSorted()).toEqual(['available', 'member', 'mounted', 'ready', 'up']);
+  expect(types.flatMap(({ probes }) => Object.keys(probes)).toSorted()).toEqual(['available', 'member', 'mounted', 'noout', 'ready', 'up', 'usable', 'usable']);
 });

@@ -31,7 +31,7 @@ export interface RecordedAssembly extends AsyncDisposable {
 }
 
 /** To who asks what kind of machine it is. */
-const machine = { to: '_NPROCESSORS_ONLN', stdout: 'hostname recorded\ncores 2\nmemory 4194304\n' };
+export const machine = { to: '_NPROCESSORS_ONLN', stdout: 'hostname recorded\ncores 2\nmemory 4194304\n' };
 
 /**
  * A whole assembly on recording hosts.

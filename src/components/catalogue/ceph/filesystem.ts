@@ -1,6 +1,6 @@
 import { defineComponent } from '../../define.ts';
 import type { ActionContext } from '../../model.ts';
-import { administrate, identityPort, idOf, idParameter, interfaces, quorumPort, untilCluster } from './shared.ts';
+import { administrate, askCluster, identityPort, idOf, idParameter, interfaces, quorumPort, untilCluster } from './shared.ts';
 
 /** A CephFS file system over two pools. It is made when there are OSDs; the metadata server that stands by for it begins at once. */
 export const filesystem = defineComponent({
@@ -28,6 +28,7 @@ export const filesystem = defineComponent({
     name: { kind: 'data-provide', boundTo: ['exists'], interface: interfaces.filesystemName },
     fs: { kind: 'provide', boundTo: ['usable'], interface: interfaces.filesystem },
   },
+  probes: { usable: probe },
   parameters: { id: idParameter },
 });
 
@@ -36,9 +37,16 @@ async function create(context: ActionContext): Promise<void> {
   context.write('name', idOf(context));
 }
 
+const mapOf = (id: string) => ({ to: 'mon', command: { prefix: 'fs get', fs_name: id } }) as const;
+
 async function settle(context: ActionContext): Promise<void> {
   const id = idOf(context);
-  await untilCluster(context, `a metadata server is active for ${id}`, { to: 'mon', command: { prefix: 'fs get', fs_name: id } }, hasActiveServer, { timeoutMs: 240_000 });
+  await untilCluster(context, `a metadata server is active for ${id}`, mapOf(id), hasActiveServer, { timeoutMs: 240_000 });
+}
+
+async function probe(context: ActionContext): Promise<void> {
+  const id = idOf(context);
+  if (!hasActiveServer(await askCluster(context, mapOf(id)))) throw new Error(`No metadata server is active for ${id}.`);
 }
 
 /** Whether `ceph fs get` shows a metadata server that is `up:active`. */

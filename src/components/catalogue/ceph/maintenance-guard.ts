@@ -1,6 +1,8 @@
 import { defineComponent } from '../../define.ts';
 import type { ActionContext } from '../../model.ts';
-import { administrate, identityPort, interfaces, quorumPort } from './shared.ts';
+import { administrate, askCluster, identityPort, interfaces, quorumPort } from './shared.ts';
+
+const flag = 'noout';
 
 /**
  * The flag `noout`: while it is set, an OSD that is down is not replaced by new copies elsewhere. It is set only when all OSDs are up, and OSDs are restarted
@@ -29,9 +31,13 @@ export const maintenanceGuard = defineComponent({
     noout: { kind: 'provide', boundTo: ['held'], interface: interfaces.noout },
     flag: { kind: 'data-provide', boundTo: ['held'], interface: interfaces.flag },
   },
+  probes: {
+    noout: async (context) => {
+      const map = (await askCluster(context, { to: 'mon', command: { prefix: 'osd dump' } })) as { readonly flags?: string } | undefined;
+      if (!map?.flags?.split(',').includes(flag)) throw new Error(`${flag} is not set: an OSD that was restarted has failed, or the cluster does not answer.`);
+    },
+  },
 });
-
-const flag = 'noout';
 
 async function set(context: ActionContext): Promise<void> {
   await administrate(context, ['osd', 'set', flag]);

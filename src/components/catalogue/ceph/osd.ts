@@ -110,6 +110,6 @@ async function purge(context: ActionContext): Promise<void> {
 }
 
 async function crushHost(context: ActionContext, id: string): Promise<string | undefined> {
-  const found = (await askCluster(context, 'osd', 'find', id)) as { readonly crush_location?: { readonly host?: string } } | undefined;
+  const found = (await askCluster(context, { to: 'mon', command: { prefix: 'osd find', id: Number(id) } })) as { readonly crush_location?: { readonly host?: string } } | undefined;
   return found?.crush_location?.host;
 }

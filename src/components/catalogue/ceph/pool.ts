@@ -1,6 +1,6 @@
 import { defineComponent } from '../../define.ts';
 import type { ActionContext } from '../../model.ts';
-import { administrate, identityPort, idOf, idParameter, interfaces, quorumPort, untilCluster } from './shared.ts';
+import { administrate, askCluster, identityPort, idOf, idParameter, interfaces, quorumPort, untilCluster } from './shared.ts';
 
 /** A pool. It is created before there is an OSD; it is usable when all its placement groups have all their copies. */
 export const pool = defineComponent({
@@ -27,6 +27,7 @@ export const pool = defineComponent({
     pool: { kind: 'provide', boundTo: ['exists'], interface: interfaces.pool },
     storage: { kind: 'provide', boundTo: ['usable'], interface: interfaces.storage },
   },
+  probes: { usable: probe },
   parameters: {
     id: idParameter,
     placementGroups: { type: 'number', default: 8, about: 'How many placement groups it has; a power of two.' },
@@ -42,20 +43,33 @@ async function create(context: ActionContext): Promise<void> {
   context.write('name', id);
 }
 
+const pools = { to: 'mon', command: { prefix: 'osd lspools' } } as const;
+const placementGroups = { to: 'mgr', command: { prefix: 'pg dump', dumpcontents: ['pgs_brief'] } } as const;
+
 /** Its own placement groups: a manager makes a pool for itself, and those of others are not waited for. */
 async function settle(context: ActionContext): Promise<void> {
   const id = idOf(context);
   let number: number | undefined;
-  await untilCluster(context, `${id} has a number`, { to: 'mon', command: { prefix: 'osd lspools' } }, (answer) => (number = numberOf(answer, id)) !== undefined);
-  await untilCluster(context, `all placement groups of ${id} are active and clean`, { to: 'mgr', command: { prefix: 'pg dump', dumpcontents: ['pgs_brief'] } }, (answer) => isPoolClean(answer, number!), { timeoutMs: 300_000 });
+  await untilCluster(context, `${id} has a number`, pools, (answer) => (number = numberOf(answer, id)) !== undefined);
+  await untilCluster(context, `all placement groups of ${id} are active and clean`, placementGroups, (answer) => isPool('active+clean', answer, number!), { timeoutMs: 300_000 });
 }
 
 function numberOf(answer: unknown, id: string): number | undefined {
   return (answer as readonly { readonly poolnum: number; readonly poolname: string }[]).find(({ poolname }) => poolname === id)?.poolnum;
 }
 
-/** Whether `ceph pg dump pgs_brief` shows all placement groups of a pool as clean. The manager gets to know them all at once, and before that none, which is not clean. */
-export function isPoolClean(answer: unknown, number: number): boolean {
+/** Throws when it cannot be written: a placement group that lacks a copy still can. */
+async function probe(context: ActionContext): Promise<void> {
+  const id = idOf(context);
+  const [known, groups] = await Promise.all([askCluster(context, pools), askCluster(context, placementGroups)]);
+  if (known === undefined || groups === undefined) throw new Error('The cluster does not answer.');
+  const number = numberOf(known, id);
+  if (number === undefined) throw new Error(`There is no pool ${id}.`);
+  if (!isPool('active', groups, number)) throw new Error(`Not all placement groups of ${id} are active.`);
+}
+
+/** Whether `ceph pg dump pgs_brief` shows all placement groups of a pool in a state. The manager gets to know them all at once, and before that none, which is in no state. */
+export function isPool(state: 'active' | 'active+clean', answer: unknown, number: number): boolean {
   const groups = ((answer as { readonly pg_stats?: readonly { readonly pgid: string; readonly state: string }[] }).pg_stats ?? []).filter(({ pgid }) => pgid.startsWith(`${number}.`));
-  return groups.length > 0 && groups.every(({ state }) => state.startsWith('active+clean'));
+  return groups.length > 0 && groups.every((group) => group.state.startsWith(state));
 }

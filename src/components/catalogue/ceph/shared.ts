@@ -77,19 +77,12 @@ export async function administrate(context: ActionContext, args: readonly string
   return context.run(cephCommand(identity, args), { on: identity.on, ...options });
 }
 
-/** A question to the cluster. Its answer, or undefined while there is no quorum to ask. */
-export async function askCluster(context: ActionContext, ...args: readonly string[]): Promise<unknown> {
-  const identity = identityOf(context);
-  const { exitCode, stdout } = await context.ask(cephCommand(identity, [...args, '-f', 'json']), { on: identity.on });
-  return exitCode === 0 && stdout.trim() !== '' ? JSON.parse(stdout) : undefined;
-}
-
 type WaitOptions = NonNullable<Parameters<ActionContext['waitUntil']>[2]>;
 
 /** A question as the monitors or the manager take it: `{ prefix: 'fs get', fs_name: 'home' }`. */
 interface ClusterQuestion {
   readonly to: 'mon' | 'mgr';
-  readonly command: { readonly prefix: string; readonly [argument: string]: string | readonly string[] };
+  readonly command: { readonly prefix: string; readonly [argument: string]: string | number | readonly string[] };
 }
 
 /**
@@ -106,23 +99,35 @@ ask = cluster.mgr_command if to == 'mgr' else cluster.mon_command
 end = time.monotonic() + 2
 while True:
     code, answer, why = ask(command, b'', timeout=10)
-    if code != 0 or answer.decode() != before or time.monotonic() > end: break
+    answer = answer.decode().strip()
+    if code != 0 or answer != before or time.monotonic() > end: break
     time.sleep(0.1)
-sys.stdout.write(answer.decode())
+print(answer)
 sys.exit(code != 0)
 `.trim();
 
-/** Waits until the cluster's answer is good. Without a quorum there is none. */
-export async function untilCluster(context: ActionContext, what: string, { to, command }: ClusterQuestion, isGood: (answer: unknown) => boolean, options: WaitOptions = {}): Promise<void> {
+/** The text of an answer that is not `before`, or of the same one after two seconds; '' while there is no quorum to ask. */
+async function answerOf(context: ActionContext, { to, command }: ClusterQuestion, before: string): Promise<string> {
   const { on, folder } = identityOf(context);
   const question = ['timeout', '60', '/usr/bin/python3', '-c', clusterQuestion, `${folder}/ceph.conf`, `${folder}/keys/client.admin.keyring`, to, JSON.stringify({ ...command, format: 'json' })] as const;
-  let before = '';
+  const { exitCode, stdout } = await context.ask(question, { on, input: before });
+  return exitCode === 0 ? stdout.trim() : '';
+}
+
+/** A question to the cluster, asked once. Its answer, or undefined while there is no quorum to ask. */
+export async function askCluster(context: ActionContext, question: ClusterQuestion): Promise<unknown> {
+  const answer = await answerOf(context, question, '');
+  return answer === '' ? undefined : JSON.parse(answer);
+}
+
+/** Waits until the cluster's answer is good. Without a quorum there is none. */
+export async function untilCluster(context: ActionContext, what: string, question: ClusterQuestion, isGood: (answer: unknown) => boolean, options: WaitOptions = {}): Promise<void> {
+  let answer = '';
   await context.waitUntil(
     what,
     async () => {
-      const { exitCode, stdout } = await context.ask(question, { on, input: before });
-      before = exitCode === 0 ? stdout : '';
-      return before.trim() !== '' && isGood(JSON.parse(before));
+      answer = await answerOf(context, question, answer);
+      return answer !== '' && isGood(JSON.parse(answer));
     },
     { everyMs: 100, ...options },
   );
