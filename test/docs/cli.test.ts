@@ -90,7 +90,7 @@ describe('docs/cli.md', () => {
     const kinds = [...happenings.matchAll(/readonly kind: '(\w+)'/g)].map((match) => match[1]!);
     const row = page.part('Commands that conduct').split('\n').find((line) => line.startsWith('| `--json`'))!;
     const named = [...row.matchAll(/`(\w+)`/g)].map((match) => match[1]!).filter((word) => word !== 'kind');
-    expect(named.sort()).toEqual([...kinds, 'warning', 'said', 'end'].sort());
+    expect(named.sort()).toEqual([...kinds, 'plays', 'warning', 'said', 'end'].sort());
   });
 });
 

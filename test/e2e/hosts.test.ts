@@ -118,6 +118,11 @@ onTestBed('the machines of roles', 4, (bed) => {
     });
   });
 
+  test('a role that is nearly one of the assembly is told with a question', async () => {
+    const { said } = await tutti('run', file, '--hosts', hostsFile(`defaults: { config: ${bed().sshConfig} }\nw: [h1, h2]\nW: h4\n`));
+    expect(said).toContain('"W" is no role of this assembly, did you mean "w"?\n');
+  });
+
   test('destroy --force names what it forgets, and where that is', async () => {
     expect(await tutti('run', file, '--hosts', w('h1', 'h2'))).toMatchObject({ code: 0 });
     const id = readFileSync(join(state, 'id'), 'utf8').trim();

@@ -57,7 +57,12 @@ export async function workFolderOf(binding: Binding, role: string, stateFolder: 
   return roleFolder(await remoteWorkFolder(stateFolder), role, binding.machines[role]?.workFolder);
 }
 
+/** With a full stop where nothing ends it. */
+export function stopped(text: string): string {
+  return /[.?]$/.test(text) ? text : `${text}.`;
+}
+
 /** A problem begins with a capital, unless with the name of a role. */
 export function doNotFit(problems: readonly string[], file: string, cause?: unknown): TuttiError {
-  return new TuttiError(problems.map((problem) => error('HOSTS_INVALID', 'The hosts file does not fit', /[.?]$/.test(problem) ? problem : `${problem}.`, { file })), exitCodes.invalid, cause);
+  return new TuttiError(problems.map((problem) => error('HOSTS_INVALID', 'The hosts file does not fit', stopped(problem), { file })), exitCodes.invalid, cause);
 }

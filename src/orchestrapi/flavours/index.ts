@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { error, exitCodes, TuttiError, type Diagnostic } from '../../diagnostic.ts';
 import { quote } from '../quote.ts';
-import { doNotFit, recordedBinding, refreshed, workFolderOf, type Binding } from './binding.ts';
+import { doNotFit, recordedBinding, refreshed, stopped, workFolderOf, type Binding } from './binding.ts';
 import { recorderOfReached } from './reached.ts';
 import { keepReached } from './rebind.ts';
 import type { InventoryFile } from './ssh.ts';
@@ -67,7 +67,7 @@ async function choose(roles: readonly string[], { flavour, hosts }: FlavourChoic
   const { InventoryError } = await import('./ssh.ts');
   try {
     const { machines, unused } = await read(roles.filter((role) => role !== 'local'), hosts);
-    const notes: Diagnostic[] = unused.length === 0 ? [] : [{ code: 'HOSTS_UNUSED', severity: 'note', summary: 'The hosts file has more than is used', detail: `${unused.join('; ')}.`, where: { file: hosts } }];
+    const notes: Diagnostic[] = unused.length === 0 ? [] : [{ code: 'HOSTS_UNUSED', severity: 'note', summary: 'The hosts file has more than is used', detail: stopped(unused.join('; ')), where: { file: hosts } }];
     return { binding: { flavour: name, machines: Object.fromEntries(machines) }, notes };
   } catch (cause) {
     if (!(cause instanceof InventoryError)) throw cause;
