@@ -164,8 +164,8 @@ export async function sshFlavour(roles: readonly string[], { inventory, workFold
   const hosts = new Map<string, Host>();
   const heard: SshNetwork = {
     settings: (target) => network.settings(target),
-    async connect(role, target, algorithms) {
-      const client = await network.connect(role, target, algorithms);
+    async connect(role, ...how) {
+      const client = await network.connect(role, ...how);
       onReached(role);
       return client;
     },
