@@ -7,9 +7,10 @@ const src = resolve(import.meta.dirname, '../src');
 /** Who may import whom, beside its own folder; `type`: types only. What has no folder (`diagnostic.ts`) is a floor of its own. */
 const floors: Readonly<Record<string, readonly string[]>> = {
   'diagnostic.ts': [],
-  components: ['diagnostic.ts', 'xstate', 'type orchestrapi/host.ts'],
+  'semaphore.ts': [],
+  components: ['diagnostic.ts', 'semaphore.ts', 'xstate', 'type orchestrapi/host.ts'],
   assembly: ['diagnostic.ts', 'components', 'xstate', 'yaml', 'zod', 'type orchestrapi/host.ts'],
-  orchestrapi: ['diagnostic.ts', 'node:', 'ssh2', 'yaml'],
+  orchestrapi: ['diagnostic.ts', 'semaphore.ts', 'node:', 'ssh2', 'yaml'],
   view: ['diagnostic.ts', 'components', 'assembly', '@dagrejs/dagre', 'string-width', 'node:module', 'node:util'],
   session: ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'node:'],
   cli: ['diagnostic.ts', 'components', 'assembly', 'orchestrapi', 'view', 'session', 'commander', 'node:', '../package.json'],

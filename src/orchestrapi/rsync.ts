@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { copyFile, constants, chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { semaphore } from './semaphore.ts';
+import { semaphore } from '../semaphore.ts';
 
 /** A file of a batch that rsync is to send. */
 export interface RsyncFile {

@@ -1,4 +1,4 @@
-import { semaphore } from './semaphore.ts';
+import { semaphore } from '../semaphore.ts';
 import { HostError, type FileToPut, type Host, type HostErrorCode, type PutProgress, type PutReport } from './host.ts';
 
 export interface TransferOptions {

@@ -1,4 +1,3 @@
-import { CommandError } from '../../../orchestrapi/host.ts';
 import type { ActionContext } from '../../model.ts';
 import { answerTo } from './shared.ts';
 
@@ -105,7 +104,7 @@ export async function activate(context: ActionContext, change: Change): Promise<
   // What an earlier one answered.
   await context.run(['rm', '-rf', 'activation']);
   const how = change.to === 'pushed' ? ['set', await pushed(context)] : ['back', ...(change.generation === 0 ? [] : [String(change.generation)])];
-  const activation = context.run(['./activate.sh', profile, String(seconds), String(parameters['partial']), ...how], { allowFailure: true });
+  const activation = context.run(['./activate.sh', profile, String(seconds), String(parameters['partial']), ...how]);
   let isOver = false;
   const over = activation.then(() => { isOver = true; }, () => { isOver = true; });
   const code = await Promise.race([over.then(() => undefined), switched(context, () => isOver)]);
@@ -115,10 +114,9 @@ export async function activate(context: ActionContext, change: Change): Promise<
     const answer = `${path}/activation/${refusal === undefined ? 'confirmed' : 'refused'}`;
     // A login is what the next change will need: a connection that stands since before the switch proves nothing.
     if (context.ssh === undefined || refusal !== undefined) await context.run(['touch', answer]);
-    else await context.run(['ssh', ...context.ssh.arguments, '-o', 'BatchMode=yes', '-o', 'ControlPath=none', '-o', `ConnectTimeout=${seconds}`, '--', context.ssh.destination, `touch '${answer}'`], { on: 'local', allowFailure: true, timeoutMs: seconds * 1000 + 10_000 });
+    else await context.run(['ssh', ...context.ssh.arguments, '-o', 'BatchMode=yes', '-o', 'ControlPath=none', '-o', `ConnectTimeout=${seconds}`, '--', context.ssh.destination, 'read -r answer && touch "$answer"'], { on: 'local', input: `${answer}\n`, allowFailure: true, timeoutMs: seconds * 1000 + 10_000 });
   }
-  const result = await activation;
-  if (result.exitCode !== 0) throw new CommandError(context.hostname, './activate.sh', result);
+  await activation;
   const [said = '', end = ''] = (await answerTo(context, 'cat activation/code activation/end')).split('\n');
   if (end !== 'confirmed' && end !== '') throw new Error(`${refusal ?? whyNot(said, seconds)}; ${whereTo(end)}`);
   const [number, current] = (await answerTo(context, ['sh', '-c', 'readlink "$1"; readlink -f "$1"', 'sh', profile])).split('\n');

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
-import { CommandError } from '../../../orchestrapi/host.ts';
-import { semaphore } from '../../../orchestrapi/semaphore.ts';
+import type { CommandError } from '../../../orchestrapi/host.ts';
+import { semaphore } from '../../../semaphore.ts';
 import type { ActionContext } from '../../model.ts';
 import { answerTo, nix, toplevelOf, type Toplevel } from './shared.ts';
 
@@ -77,7 +76,7 @@ const bring: Readonly<Record<Method, (context: ActionContext, toplevel: Toplevel
       await context.run(nix('copy', '--to', `ssh://${destination}`, path), { on, timeoutMs: hour, env: { NIX_SSHOPTS: [...options, '-o', 'BatchMode=yes'].join(' ') } });
     } catch (failed) {
       // Nix does not say it of itself: a host that does not trust who logs in just hangs up.
-      if (failed instanceof CommandError && /unexpected end-of-file|valid signature|not trusted/.test(failed.output)) {
+      if (/unexpected end-of-file|valid signature|not trusted/.test((failed as Partial<CommandError>).output ?? '')) {
         context.warn(`${context.hostname} may not trust the user who logs in: log in as root, name the user in its "trusted-users", or sign ("signWith" of the closure) and name the key in its "trusted-public-keys".`);
       }
       throw failed;
@@ -99,11 +98,14 @@ const bring: Readonly<Record<Method, (context: ActionContext, toplevel: Toplevel
   },
 };
 
-/** One file for all hosts that lack the same, made once. Its bytes are always the same, so that a transfer that was interrupted goes on. */
+/** `FOLDER KIND PACK`, the paths on standard input: packs them once for all who ask for the same, and prints the file. Its bytes are always the same, so that a transfer that was interrupted goes on. */
+export const packOnce = [
+  'mkdir -p "$1" && cat >"$1/$$" && file=$1/$(sha256sum <"$1/$$" | cut -c -16).$2 && mv "$1/$$" "$file.paths" || exit',
+  'flock "$file.lock" sh -c \'[ -e "$1" ] || { eval "$2" <"$1.paths" >"$1.new" && mv "$1.new" "$1"; }\' sh "$file" "$3" && echo "$file"',
+].join('\n');
+
 async function send(context: ActionContext, { on, folder }: Toplevel, missing: readonly string[], kind: 'nar' | 'tar', pack: string): Promise<void> {
-  const paths = `${missing.join('\n')}\n`;
-  const file = `${folder}/packed/${createHash('sha256').update(paths).digest('hex').slice(0, 16)}.${kind}`;
-  const once = 'mkdir -p "${1%/*}"; flock "$1.lock" sh -c \'[ -e "$1" ] || { eval "$2" >"$1.new" && mv "$1.new" "$1"; }\' sh "$1" "$2"';
-  await context.run(['sh', '-c', once, 'sh', file, pack], { on, input: paths, timeoutMs: hour });
+  const { stdout } = await context.run(['sh', '-c', packOnce, 'sh', `${folder}/packed`, kind, pack], { on, input: `${missing.join('\n')}\n`, timeoutMs: hour });
+  const file = stdout.trim() || `<packed>.${kind}`;
   await context.transfer(on === 'local' ? file : { on, path: file }, `incoming.${kind}`);
 }
