@@ -1,9 +1,8 @@
 import { rm, rmdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { error, exitCodes, TuttiError } from '../diagnostic.ts';
-import { machineName, recordedBinding, workFolderOf, type Binding } from '../orchestrapi/flavours/binding.ts';
+import { machineName, reachedRoles, recordedBinding, workFolderOf, type Binding } from '../orchestrapi/flavours/binding.ts';
 import { openEach } from '../orchestrapi/flavours/open.ts';
-import { reachedRoles } from '../orchestrapi/flavours/reached.ts';
 import { lockJournal } from '../orchestrapi/journal-file.ts';
 import { journalPath } from './folder.ts';
 

@@ -75,6 +75,13 @@ onTestBed('the machines of roles', 4, (bed) => {
     for (const host of bed().hosts) expect(await what(host), host).toBe('0');
   });
 
+  test('a role whose machine has nothing of it any longer may go to another', async () => {
+    expect(await tutti('run', file, '--hosts', w('h1', 'h2'))).toMatchObject({ code: 0 });
+    await bed().inside('h2', 'pkill -f "[s]leep 97531"; rm -r /var/tmp/tutti-*');
+    expect(await tutti('push', file, 'b', 'stop', '--hosts', w('h1', 'h3'))).toMatchObject({ code: 0 });
+    expect((await tutti('hosts', file)).said).toMatch(/w\[2\] +h3/);
+  });
+
   test('the same machine may be called by another name, and goes by it from then on', async () => {
     expect(await tutti('run', file, '--hosts', w('h1', 'h2'))).toMatchObject({ code: 0 });
     const known = readFileSync(bed().knownHosts, 'utf8');

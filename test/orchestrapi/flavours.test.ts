@@ -1,8 +1,10 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { deploymentInventory } from '../../src/orchestrapi/flavours/nixos-compose.ts';
 import { InventoryError, readInventory, remoteWorkFolder, sshFlavour } from '../../src/orchestrapi/flavours/ssh.ts';
+import { reachedRoles, recordBinding } from '../../src/orchestrapi/flavours/binding.ts';
+import { recorderOfReached } from '../../src/orchestrapi/flavours/reached.ts';
 import { testbedInventory } from '../../src/orchestrapi/flavours/testbed.ts';
 import { onTestBed } from '../testbed/testbed.ts';
 import { newFolder } from './folders.ts';
@@ -94,6 +96,23 @@ test('the work folder on hosts of others goes with the state folder', async () =
   expect(await remoteWorkFolder(await newFolder())).not.toBe(first);
   await writeFile(join(folder, 'id'), '../../etc\n');
   await expect(remoteWorkFolder(folder)).rejects.toThrow(RangeError);
+});
+
+test('a role is reached from its first connection on; without the record of it, any may have been', async () => {
+  const folder = await newFolder();
+  const binding = { flavour: 'ssh', machines: { head: { destination: 'n1' }, 'worker[1]': { destination: 'n2' } } } as const;
+  expect(reachedRoles(binding, folder)).toEqual(['head', 'worker[1]']);
+  await recordBinding(binding, folder);
+  expect(reachedRoles(binding, folder)).toEqual([]);
+  const reached = recorderOfReached(folder);
+  reached('worker[1]');
+  reached('worker[1]');
+  expect(await readFile(join(folder, 'reached'), 'utf8')).toBe('worker[1]\n');
+  await recordBinding(binding, folder);
+  expect(reachedRoles(binding, folder)).toEqual(['worker[1]']);
+  await rm(join(folder, 'reached'));
+  recorderOfReached(folder)('head');
+  expect(reachedRoles(binding, folder)).toEqual(['head', 'worker[1]']);
 });
 
 onTestBed('flavours', 3, (bed) => {

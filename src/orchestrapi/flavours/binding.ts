@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
 import type { Flavour } from './index.ts';
 import { localFolder } from './local.ts';
+import { beginReached, readReached } from './reached.ts';
 import type { Machine } from './ssh.ts';
 
 /**
@@ -28,6 +30,7 @@ export async function recordedBinding(stateFolder: string): Promise<Binding | un
 export async function recordBinding(binding: Binding, stateFolder: string): Promise<void> {
   const path = bindingPath(stateFolder);
   await mkdir(stateFolder, { recursive: true });
+  if (!existsSync(path)) beginReached(stateFolder);
   await writeFile(`${path}.new`, `${JSON.stringify(binding, null, 1)}\n`, { mode: 0o600 });
   await rename(`${path}.new`, path);
 }
@@ -35,6 +38,13 @@ export async function recordBinding(binding: Binding, stateFolder: string): Prom
 /** Every role that a binding has a machine for. */
 export function rolesOf(binding: Binding): readonly string[] {
   return binding.flavour === 'local' ? binding.roles : Object.keys(binding.machines);
+}
+
+/** The roles that may have something on their machines, in the order of the binding; the controller's own machine (`local`) among them. */
+export function reachedRoles(binding: Binding, stateFolder: string): readonly string[] {
+  const reached = binding.flavour === 'local' ? [] : (readReached(stateFolder) ?? rolesOf(binding));
+  const isThere = (role: string): boolean => (binding.flavour === 'local' || role === 'local' ? existsSync(localFolder(role, stateFolder)) : reached.includes(role));
+  return [...new Set([...rolesOf(binding), ...reached, 'local'])].filter(isThere);
 }
 
 /** The machine of a role, as a user would name it to ssh. @example machineName(binding, 'worker[2]') // 'admin@n2:2222' */

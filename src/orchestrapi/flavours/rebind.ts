@@ -2,13 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { error, exitCodes, TuttiError } from '../../diagnostic.ts';
 import type { Host } from '../host.ts';
 import { quote } from '../quote.ts';
-import { machineName, refreshed, type Binding } from './binding.ts';
+import { machineName, reachedRoles, refreshed, type Binding } from './binding.ts';
 import { openEach, openHosts } from './open.ts';
-import { reachedRoles } from './reached.ts';
 
 /**
  * The binding that was asked for, with the machines of roles that were at work as they are. A machine that got another name, user or way to it is known by the role's folder, which is
- * named after the assembly's id: nothing is made on one that does not have it.
+ * named after the assembly's id. Looking makes nothing there.
  * @param hosts the hosts file that asks for it
  * @throws TuttiError HOSTS_CHANGED, HOSTS_INVALID
  */
@@ -38,12 +37,13 @@ async function movedRoles(reached: readonly string[], recorded: Binding, asked: 
   const before = await openEach(renamed, recorded, stateFolder);
   try {
     const moved = await Promise.all(renamed.map(async (role) => {
-      const found = await footing(now.get(role)!);
-      if (found instanceof Error) return `${where(role)}, which cannot be looked at: ${found.message}`;
-      if (found === undefined) return `${where(role)}, where its folder is not`;
+      const [was, is] = await Promise.all([before.get(role)!, now.get(role)!].map(footing));
+      // Nothing is there, or no longer.
+      if (was === undefined) return undefined;
+      if (is === undefined) return `${where(role)}, where its folder is not`;
+      if (is instanceof Error) return `${where(role)}, which cannot be looked at: ${is.message}`;
       // A folder that machines share is on each of them.
-      const was = await footing(before.get(role)!);
-      return was === undefined || was instanceof Error || was === found ? undefined : `${where(role)}, which is another machine`;
+      return was instanceof Error || was === is ? undefined : `${where(role)}, which is another machine`;
     }));
     return moved.filter((one) => one !== undefined);
   } finally {
