@@ -87,7 +87,7 @@ interface ClusterQuestion {
 
 /**
  * Asks the cluster until its answer is another one than that on standard input, two seconds at most. It is what `ceph` does, which is written in Python as
- * well, without its start for each question: a tenth of the time of the processor, and the answer is heard when it changes.
+ * well, without a start of it for each question: an answer takes a quarter of the time, and is heard when it changes.
  */
 const clusterQuestion = `
 import rados, sys, time
