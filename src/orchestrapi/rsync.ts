@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { copyFile, constants, chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -79,13 +79,17 @@ async function stage({ source, mode, sourceMode }: RsyncFile, path: string): Pro
   await chmod(path, mode);
 }
 
+/** What runs now ends with this process, however many there are: they share one listener. */
+const going = new Set<ChildProcess>();
+const endAll = (): void => going.forEach((child) => void child.kill());
+
 function call(args: readonly string[], input: string, onProgress: ((sentBytes: number) => void) | undefined): Promise<RsyncEnd> {
   // Whatever RSYNC_* a user has set is about transfers of his own.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RSYNC_')));
   // In a group of its own: a Ctrl-C is the controller's to understand.
   const child = spawn('rsync', args, { env: { ...env, LC_ALL: 'C' }, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
-  const onExit = (): void => void child.kill();
-  process.once('exit', onExit);
+  if (going.size === 0) process.on('exit', endAll);
+  going.add(child);
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr = (stderr + text).slice(-20_000); });
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -96,7 +100,10 @@ function call(args: readonly string[], input: string, onProgress: ((sentBytes: n
   return new Promise<RsyncEnd>((done) => {
     child.once('error', (failed: NodeJS.ErrnoException) => done({ exitCode: failed.code === 'ENOENT' ? 'missing' : 1, stderr: failed.message }));
     child.once('close', (code) => done({ exitCode: code ?? 20, stderr }));
-  }).finally(() => void process.removeListener('exit', onExit));
+  }).finally(() => {
+    going.delete(child);
+    if (going.size === 0) process.off('exit', endAll);
+  });
 }
 
 /** Exit codes that tell of a connection or of the far rsync's end, not of a file: to be tried again. */

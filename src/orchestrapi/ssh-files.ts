@@ -333,8 +333,11 @@ async function feed(to: ClientChannel, files: readonly File[], onSent: (bytes: n
   let sentBytes = 0;
   const write = async (bytes: Buffer): Promise<void> => {
     if (!to.write(bytes)) await new Promise<void>((resolve) => {
-      to.once('drain', resolve);
-      to.once('close', resolve);
+      const goOn = (): void => {
+        to.off('drain', goOn).off('close', goOn);
+        resolve();
+      };
+      to.on('drain', goOn).on('close', goOn);
     });
     sentBytes += bytes.length;
     onSent(sentBytes);
