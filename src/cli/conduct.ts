@@ -65,6 +65,7 @@ export async function conduct(io: Io, file: string, options: ConductOptions, pla
     onHappenings: (some: readonly TimedHappening[]) => view.saw(some),
     onWarning: (action: ActionRef, text: string) => view.warned(action, text),
     onTransfer: (progress) => view.sent(progress),
+    onSilence: (silence) => view.silence(silence),
   });
   printDiagnostics(io, session.bound?.notes ?? [], options.json ?? false);
   view.begin(session, options.hosts);

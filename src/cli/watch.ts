@@ -6,11 +6,12 @@ import type { TransferProgress } from '../orchestrapi/transfers.ts';
 import type { Session } from '../session/session.ts';
 import { realClock } from '../session/stage.ts';
 import { Forecast } from '../view/forecast.ts';
-import { jsonLine, lineTeller, playsLine, sendingLine } from '../view/lines.ts';
+import { jsonLine, lineTeller, playsLine, sendingLine, silenceLine } from '../view/lines.ts';
 import { isLarge, sendingPace } from '../view/sending.ts';
 import { LiveView } from '../view/live.ts';
 import { LiveState } from '../view/live-model.ts';
 import { SilenceWatch } from '../view/silence.ts';
+import type { SilentHost } from '../view/silent-host.ts';
 import { count } from '../view/text.ts';
 import type { Io } from './io.ts';
 
@@ -40,6 +41,8 @@ export interface Watch {
   warned(action: ActionRef, text: string): void;
   /** How far a batch of files is; small ones are not told. */
   sent(progress: TransferProgress): void;
+  /** A host does not answer although somebody waits for it, or that is over. */
+  silence(host: SilentHost): void;
   /** A word of tutti's own. */
   said(text: string): void;
   /** May be called twice. */
@@ -74,6 +77,7 @@ export function watch(io: Io, mode: ViewMode, options: WatchOptions): Watch {
         saw: (some) => some.forEach((one) => say(jsonLine(one))),
         warned: (action, text) => say(now({ kind: 'warning', ...action, text })),
         sent: (progress) => { if (isDue(progress)) say(now({ kind: 'sending', ...progress })); },
+        silence: ({ over, ...silence }) => say(now({ kind: over ?? 'silent', ...silence })),
         said: (text) => say(now({ kind: 'said', text })),
         end: () => {},
       };
@@ -96,6 +100,10 @@ export function watch(io: Io, mode: ViewMode, options: WatchOptions): Watch {
           tell(one).forEach(say);
         }),
         sent: (progress) => { if (isDue(progress)) say(sendingLine(progress, startMs, realClock.now())); },
+        silence: (silence) => {
+          const line = silenceLine(silence, startMs, realClock.now());
+          if (line !== undefined) say(line);
+        },
         warned: (action, text) => say(`${' '.repeat(13)}warning    ${action.component}.${action.transition}: ${text}`),
         said: say,
         end: () => silence?.stop(),
@@ -123,6 +131,10 @@ export function watch(io: Io, mode: ViewMode, options: WatchOptions): Watch {
         sent: (progress) => {
           if (!isLarge(progress)) return;
           state.sends(progress);
+          view.changed();
+        },
+        silence: (silence) => {
+          state.silence(silence);
           view.changed();
         },
         warned: (action, text) => {

@@ -104,6 +104,15 @@ export interface Host {
   destroy(): Promise<void>;
   /** Closes connections; scripts go on. */
   close(): Promise<void>;
+  /** Tells when it does not answer somebody, and when that is over. A folder of this machine always answers. */
+  onSilence?(listener: (silence: Silence) => void): void;
+}
+
+/** A host does not answer, though somebody waits for it. `over`: it answers again, or nobody waits for it any more. */
+export interface Silence {
+  /** When it was heard last, in milliseconds since 1970. */
+  readonly sinceMs: number;
+  readonly over?: 'answers' | 'given-up';
 }
 
 /** What is given to the program `ssh`: `ssh ARGUMENTS DESTINATION`. */

@@ -26,6 +26,8 @@ const preferred = {
 const connectTimeoutMs = 15_000;
 const keepaliveMs = 5_000;
 const keepalives = 3;
+/** So long after such a question it is unusual that nothing was heard. */
+const answerMs = 2_000;
 
 /** A connection that was not made. `mayPass`: it may be made in a while without anybody doing anything. */
 export class ConnectError extends HostError {
@@ -42,8 +44,16 @@ export class ConnectError extends HostError {
  */
 export interface SshNetwork {
   settings(target: SshTarget): Promise<SshSettings>;
-  /** @throws ConnectError */
-  connect(name: string, target: SshTarget, algorithms?: SshAlgorithms): Promise<Client>;
+  /** @throws ConnectError, also when the signal is aborted before it is made */
+  connect(name: string, target: SshTarget, algorithms?: SshAlgorithms, options?: ConnectOptions): Promise<Client>;
+}
+
+export interface ConnectOptions {
+  readonly signal?: AbortSignal;
+  /** Called whenever the host says something. */
+  readonly onHeard?: () => void;
+  /** Called when it has not answered the question whether it is there. */
+  readonly onSilent?: () => void;
 }
 
 export function sshNetwork(): SshNetwork {
@@ -61,10 +71,10 @@ export function sshNetwork(): SshNetwork {
       asked.catch(() => settings.delete(key));
       return asked;
     },
-    connect: (name, target, algorithms = {}) => connectVia(name, target, algorithms, []),
+    connect: (name, target, algorithms = {}, options) => connectVia(name, target, algorithms, [], undefined, options),
   };
 
-  const connectVia = async (name: string, target: SshTarget, algorithms: SshAlgorithms, path: readonly string[], given?: Hop): Promise<Client> => {
+  const connectVia = async (name: string, target: SshTarget, algorithms: SshAlgorithms, path: readonly string[], given?: Hop, options?: ConnectOptions): Promise<Client> => {
     const found = await network.settings(target).catch((failed: HostError) => { throw new ConnectError('REFUSED', name, failed.message, { cause: failed }); });
     // As OpenSSH does, so that `Host *` may name the jump host for all hosts, itself included.
     const hops = given ? [] : found.jumps.filter((hop) => parseJump(hop).destination !== target.destination);
@@ -74,7 +84,7 @@ export function sshNetwork(): SshNetwork {
     const used = hop;
     try {
       const open = (): Promise<Duplex> | Duplex => (used ? forward(name, used, found) : !given && found.proxyCommand !== undefined ? proxied(found.proxyCommand, found, target.destination) : direct(found));
-      const client = await connectClient(name, found, algorithms, open);
+      const client = await connectClient(name, found, algorithms, open, options);
       client.once('close', () => used?.leave());
       return client;
     } catch (failed) {
@@ -179,7 +189,7 @@ function proxied(text: string, settings: SshSettings, destination: string): Dupl
   return stream;
 }
 
-async function connectClient(name: string, settings: SshSettings, algorithms: SshAlgorithms, open: () => Promise<Duplex> | Duplex): Promise<Client> {
+async function connectClient(name: string, settings: SshSettings, algorithms: SshAlgorithms, open: () => Promise<Duplex> | Duplex, { signal, onHeard, onSilent }: ConnectOptions = {}): Promise<Client> {
   const { hostname, port, user } = settings;
   const where = `${hostname} port ${port}`;
   const known = await readKnownHosts(settings.knownHostsFiles);
@@ -189,16 +199,30 @@ async function connectClient(name: string, settings: SshSettings, algorithms: Ss
   const sock = await open();
   sock.on('error', () => {});
   const client = new ssh2.Client();
+  // What was ended is not destroyed by ssh2; and where the other end is cut off, the socket would stay for minutes.
+  const destroy = client.destroy.bind(client);
+  client.destroy = () => {
+    sock.destroy();
+    return destroy();
+  };
   const { promise, resolve, reject } = Promise.withResolvers<Client>();
   let refusal: ConnectError | undefined;
   let isReady = false;
   const fail = (failed: ConnectError): void => {
     reject(refusal ?? failed);
     client.destroy();
-    sock.destroy();
   };
+  const askedEveryMs = settings.keepaliveMs ?? keepaliveMs;
   client.once('ready', () => {
     isReady = true;
+    if (onHeard && onSilent && askedEveryMs > 0) {
+      const silence = setTimeout(onSilent, askedEveryMs + answerMs).unref();
+      sock.on('data', () => {
+        silence.refresh();
+        onHeard();
+      });
+      client.once('close', () => clearTimeout(silence));
+    }
     resolve(client);
   });
   client.on('error', (failed: Error & { level?: string; code?: string }) => {
@@ -208,7 +232,7 @@ async function connectClient(name: string, settings: SshSettings, algorithms: Ss
   });
   client.once('close', () => fail(new ConnectError('UNREACHABLE', name, `${name}: ${where} closed the connection before it was ready: too many connections at once (sshd's MaxStartups), or not an SSH server?`, { mayPass: true })));
   const config: ConnectConfig = {
-    host: hostname, port, username: user, readyTimeout: timeoutMs, keepaliveInterval: settings.keepaliveMs ?? keepaliveMs, keepaliveCountMax: keepalives,
+    host: hostname, port, username: user, readyTimeout: timeoutMs, keepaliveInterval: askedEveryMs, keepaliveCountMax: keepalives,
     sock,
     algorithms: algorithmsFor(settings, algorithms, knownTypes(known, record)),
     authHandler: login.handler,
@@ -222,7 +246,10 @@ async function connectClient(name: string, settings: SshSettings, algorithms: Ss
   } catch (cause) {
     fail(new ConnectError('REFUSED', name, `${name}: ${(cause as Error).message}`, { cause }));
   }
-  return promise;
+  const onAbort = (): void => fail(new ConnectError('UNREACHABLE', name, `${name}: its connection was closed`));
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  return promise.finally(() => signal?.removeEventListener('abort', onAbort));
 }
 
 /** Our order of what the configuration permits; the types of keys on record first, so that the host shows one that can be recognised. */

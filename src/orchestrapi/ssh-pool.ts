@@ -1,12 +1,12 @@
 import type { Client, ClientChannel } from 'ssh2';
-import { HostError } from './host.ts';
-import { ConnectError } from './ssh-connection.ts';
+import { HostError, type Silence } from './host.ts';
+import { ConnectError, type ConnectOptions } from './ssh-connection.ts';
 import { ChannelLost, ForeignFolder, NoShell, Shell } from './ssh-shell.ts';
 
 export interface PoolOptions {
   readonly host: string;
   readonly workFolder: string;
-  readonly connect: () => Promise<Client>;
+  readonly connect: (options: ConnectOptions) => Promise<Client>;
   /** sshd's MaxSessions is 10, and it refuses channels from about 8 at once on. */
   readonly channelsPerConnection: number;
   readonly connections: number;
@@ -38,6 +38,10 @@ const idleMs = 10_000;
 const closedIdleMs = 500;
 /** A host that was never reached gets as long for what may pass, such as an sshd that is asked by too many at once. */
 const firstPatienceMs = 5_000;
+/** So long a connection is made without a word about it. */
+const quietMs = 5_000;
+/** So long nobody may wait for a host before its silence is of no interest any more: who tries again begins within that. */
+const uninterestedMs = 1_000;
 
 /**
  * The connections to one host and the standing shells on them: opened when they are needed, lent to one at a time. A channel that the host refuses lowers
@@ -51,6 +55,10 @@ export class ShellPool {
   #wasReached = false;
   #wasClosed = false;
   #closing = new AbortController();
+  #lent = 0;
+  #heardMs = Date.now();
+  #silentSinceMs: number | undefined;
+  #onSilence: (silence: Silence) => void = () => {};
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -59,6 +67,10 @@ export class ShellPool {
   /** Aborted by the next close: who asked before it gets nothing after it, and nothing is opened for him. */
   get life(): AbortSignal {
     return this.#closing.signal;
+  }
+
+  onSilence(listener: (silence: Silence) => void): void {
+    this.#onSilence = listener;
   }
 
   /** @throws HostError UNREACHABLE | REFUSED */
@@ -84,6 +96,8 @@ export class ShellPool {
   /** Closes everything. What is asked for later opens it again, until that is not used any more. */
   close(): void {
     this.#wasClosed = true;
+    // Nor is it tried for long, should anybody still ask for it.
+    this.#wasReached = false;
     this.#closing.abort();
     this.#closing = new AbortController();
     for (const { client, tidy } of this.#links) {
@@ -112,11 +126,14 @@ export class ShellPool {
 
   #leaseOf(link: Link, shell: Shell): Lease {
     let isOut = true;
+    this.#lent++;
     return {
       shell,
       release: (how) => {
         if (!isOut) return;
         isOut = false;
+        this.#lent--;
+        this.#mayLoseInterest();
         if (how === 'reusable' && !shell.isClosed && this.#links.has(link)) link.idle.push(shell);
         else shell.close();
         link.tidy ??= setTimeout(() => this.#tidyUp(link), this.#wasClosed ? closedIdleMs : idleMs).unref();
@@ -168,7 +185,10 @@ export class ShellPool {
   }
 
   #connect(): Promise<Link> {
-    this.#connecting ??= this.#connectPatiently().finally(() => { this.#connecting = undefined; });
+    this.#connecting ??= this.#connectPatiently().finally(() => {
+      this.#connecting = undefined;
+      this.#mayLoseInterest();
+    });
     return this.#connecting;
   }
 
@@ -177,7 +197,7 @@ export class ShellPool {
     const begin = performance.now();
     for (let pauseMs = 100; ; pauseMs = Math.min(2_000, pauseMs * 2)) {
       try {
-        const client = await this.#options.connect();
+        const client = await this.#connectOnce(signal);
         if (signal.aborted) {
           client.end();
           throw this.#closed();
@@ -190,6 +210,42 @@ export class ShellPool {
         if (signal.aborted) throw this.#closed();
       }
     }
+  }
+
+  async #connectOnce(signal: AbortSignal): Promise<Client> {
+    const silence = setTimeout(() => this.#silent(), quietMs);
+    const onHeard = (): void => this.#heard();
+    try {
+      const client = await this.#options.connect({ signal, onHeard, onSilent: () => { if (this.#lent > 0) this.#silent(); } });
+      onHeard();
+      return client;
+    } finally {
+      clearTimeout(silence);
+    }
+  }
+
+  #heard(): void {
+    this.#heardMs = Date.now();
+    if (this.#silentSinceMs !== undefined) this.#endSilence('answers');
+  }
+
+  #silent(): void {
+    if (this.#silentSinceMs !== undefined) return;
+    this.#silentSinceMs = this.#heardMs;
+    this.#onSilence({ sinceMs: this.#heardMs });
+  }
+
+  #endSilence(over: 'answers' | 'given-up'): void {
+    const sinceMs = this.#silentSinceMs!;
+    this.#silentSinceMs = undefined;
+    this.#onSilence({ sinceMs, over });
+  }
+
+  #mayLoseInterest(): void {
+    if (this.#silentSinceMs === undefined) return;
+    setTimeout(() => {
+      if (this.#silentSinceMs !== undefined && this.#lent === 0 && !this.#connecting) this.#endSilence('given-up');
+    }, uninterestedMs).unref();
   }
 
   #linkTo(client: Client): Link {

@@ -45,6 +45,8 @@ export class SshScripts {
   readonly #env: Readonly<Record<string, string>>;
   readonly #watch: SshWatch;
   readonly #attended = new Map<string, Attended>();
+  /** Counts the closings. */
+  #life = 0;
 
   constructor(far: FarSide, env: Readonly<Record<string, string>>) {
     this.#far = far;
@@ -155,10 +157,13 @@ export class SshScripts {
       if (end) return end;
       if (attended.closed) throw attended.closed;
     }
+    const life = this.#life;
     for (;;) {
       // Listened for before it is looked at: what happens in between is not missed.
       const change = await this.#watch.changeOf(id, signal);
       try {
+        // Else who waits would open the host again.
+        if (life !== this.#life) throw this.#far.error('UNREACHABLE', 'its connection was closed');
         if (!change.isExpected) {
           const status = await this.poll(id);
           if (status.kind !== 'alive' || signal?.aborted) return status;
@@ -185,6 +190,7 @@ export class SshScripts {
     const why = this.#far.error('UNREACHABLE', 'its connection was closed');
     for (const attended of this.#attended.values()) attended.closed = why;
     this.#attended.clear();
+    this.#life++;
     this.#watch.close(why);
   }
 

@@ -1,7 +1,7 @@
 import { isAbsolute, join, normalize } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { codeOf, errnoIn, inWords } from './errno.ts';
-import { HostError, type Command, type CommandResult, type FileToPut, type Host, type HostErrorCode, type PutOptions, type PutReport, type RunOptions, type Script, type ScriptStatus, type SshRoute } from './host.ts';
+import { HostError, type Command, type CommandResult, type FileToPut, type Host, type HostErrorCode, type PutOptions, type PutReport, type RunOptions, type Script, type ScriptStatus, type Silence, type SshRoute } from './host.ts';
 import { argvOf, quoteOnOneLine as quote, shown } from './quote.ts';
 import { sshNetwork, type SshAlgorithms, type SshNetwork } from './ssh-connection.ts';
 import { sshArguments, type SshTarget } from './ssh-config.ts';
@@ -104,7 +104,7 @@ class SshHost implements Host, FarSide {
     this.patienceMs = patienceMs;
     this.#pool = new ShellPool({
       host: name, workFolder: this.workFolder, patienceMs, channelsPerConnection: options.channelsPerConnection ?? 4, connections: options.connections ?? 4,
-      connect: () => network.connect(name, options, algorithms),
+      connect: (how) => network.connect(name, options, algorithms, how),
     });
     this.#scripts = new SshScripts(this, env);
     this.#files = new SshFiles(this, options);
@@ -164,6 +164,10 @@ class SshHost implements Host, FarSide {
   async destroy(): Promise<void> {
     const { header, out } = await this.call('tutti_destroy', { takesMs: 120_000 });
     if (header === 'blocked') throw this.said(`the work folder ${this.workFolder} cannot be removed`, out.toString());
+  }
+
+  onSilence(listener: (silence: Silence) => void): void {
+    this.#pool.onSilence(listener);
   }
 
   async close(): Promise<void> {

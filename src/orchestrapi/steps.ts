@@ -43,7 +43,7 @@ export function steps({ host: home, action, signal, idempotent, found = true, on
         return await on.wait(id, signal);
       } catch (failure) {
         // A host that is lost keeps the step; one whose action is over does not.
-        if (signal.aborted) await on.kill(id, { graceMs });
+        if (signal.aborted && !isLost(failure)) await on.kill(id, { graceMs });
         throw failure;
       }
     };
@@ -63,7 +63,7 @@ export function steps({ host: home, action, signal, idempotent, found = true, on
     };
     stopIfAborted();
     const status = await answerOf(playOnce(), on, signal).catch((failure: unknown) => {
-      throw failure instanceof HostError && failure.code === 'UNREACHABLE' && begun !== 'no' ? lost(on, command, begun, failure, signal) : failure;
+      throw isLost(failure) && begun !== 'no' ? lost(on, command, begun, failure, signal) : failure;
     });
     if (status.kind === 'vanished') throw new UnknownFateError(on.name, shown(command), 'it was killed together with its keeper, or its host went down');
     if (status.kind === 'absent') throw new UnknownFateError(on.name, shown(command), 'its record was removed');
@@ -79,6 +79,10 @@ type Ended = Exclude<ScriptStatus, { kind: 'alive' }>;
 
 /** Hosts that have answered this process: nothing began where nobody was reached. */
 const answered = new WeakSet<Host>();
+
+function isLost(failure: unknown): failure is HostError {
+  return failure instanceof HostError && failure.code === 'UNREACHABLE';
+}
 
 /** What is known of a step whose host does not answer any more. */
 function lost(on: Host, command: Command, begun: 'perhaps' | 'yes', failure: HostError, signal: AbortSignal): LostStepError {

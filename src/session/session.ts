@@ -14,7 +14,7 @@ import { failureOf } from '../orchestrapi/failure.ts';
 import { recordBinding } from '../orchestrapi/flavours/binding.ts';
 import { bind, type Bound, type FlavourChoice } from '../orchestrapi/flavours/index.ts';
 import { openHosts } from '../orchestrapi/flavours/open.ts';
-import type { Host } from '../orchestrapi/host.ts';
+import type { Host, Silence } from '../orchestrapi/host.ts';
 import { openJournal } from '../orchestrapi/journal-file.ts';
 import type { TransferProgress } from '../orchestrapi/transfers.ts';
 import { StepCleaner } from '../orchestrapi/orchestrapi.ts';
@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly onHappenings?: (happenings: readonly TimedHappening[]) => void;
   readonly onWarning?: (action: ActionRef, text: string) => void;
   readonly onTransfer?: (progress: TransferProgress) => void;
+  /** A host does not answer although somebody waits for it, or that is over. */
+  readonly onSilence?: (silence: Silence & { readonly host: string }) => void;
   /** From the end of one round of probes to the next; default 10,000. */
   readonly probeEveryMs?: number;
 }
@@ -84,6 +86,7 @@ export class Session {
       const { hosts, bound } = options.hosts ? { hosts: options.hosts, bound: undefined } : await boundHosts(assembly.hosts, options.flavour ?? {}, stateFolder);
       if (!existed) await opened.append(records[0]!);
       isBegun = true;
+      for (const [name, host] of hosts) host.onSilence?.((silence) => options.onSilence?.({ host: name, ...silence }));
       const { vault, secrets } = vaultOf(assembly, state);
       const write = logger(stateFolder);
       const log: PerformOptions['log'] = (action, text) => write(action, secrets.redact(text));

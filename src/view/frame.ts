@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { LiveModel } from './live-model.ts';
 import { sentOf } from './sending.ts';
+import { silenceOf } from './silent-host.ts';
 import { columnsOf, count, fit, oneLine } from './text.ts';
 import { duration } from './time.ts';
 import { alike, sentenceOf } from './waits.ts';
@@ -30,7 +31,7 @@ interface Section {
  */
 export function frame(model: LiveModel, columns: number, rows: number, { color = false }: { readonly color?: boolean } = {}): string[] {
   const header = headerOf(model, columns);
-  const sections = [failedSection(model), runningSection(model), sendingSection(model), waitSection(model, columns), warningSection(model)].filter(({ count }) => count > 0);
+  const sections = [failedSection(model), silentSection(model), runningSection(model), sendingSection(model), waitSection(model, columns), warningSection(model)].filter(({ count }) => count > 0);
   // One empty line before each section, when there is room for that at all.
   const airy = rows >= header.length + 4 * sections.length;
   const room = rows - header.length - (airy ? sections.length : 0);
@@ -118,6 +119,10 @@ function sendingSection({ sending }: LiveModel): Section {
     heading: [['Sending', 'bold'], [` ${sending.length}`]], count: sending.length, height: 1,
     item: (i) => [[[`  ${oneLine(sending[i]!.host)}  ${sentOf(sending[i]!)}`]]],
   };
+}
+
+function silentSection({ silent, nowMs }: LiveModel): Section {
+  return { heading: [['Not answering', 'bold'], [` ${silent.length}`]], count: silent.length, height: 1, item: (i) => [[['  '], [oneLine(silenceOf(silent[i]!, nowMs)), 'yellow']]] };
 }
 
 function runningSection({ running, nowMs }: LiveModel): Section {

@@ -2,6 +2,7 @@ import type { TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Failure } from '../assembly/model.ts';
 import { describe } from '../assembly/waits.ts';
 import { sentOf, type Sending } from './sending.ts';
+import { silenceOf, type SilentHost } from './silent-host.ts';
 import { count, listSome, oneLine, padEnd, safeLines } from './text.ts';
 import { duration, since } from './time.ts';
 
@@ -90,6 +91,12 @@ export function playsLine(where: string): string {
 /** How far a batch of files is, as a line. */
 export function sendingLine(sending: Sending, startMs: number, atMs: number): string {
   return eventLine(startMs, atMs, sending.isOver ? 'sent' : 'sending', `${sentOf(sending)} to ${sending.host}`);
+}
+
+/** That a host does not answer, or does again, as a line; none when nobody waits for it any more. */
+export function silenceLine(silence: SilentHost, startMs: number, atMs: number): string | undefined {
+  if (silence.over === 'given-up') return undefined;
+  return silence.over === 'answers' ? eventLine(startMs, atMs, 'answers', `${silence.host} again, after ${duration(atMs - silence.sinceMs)}`) : eventLine(startMs, atMs, 'silent', silenceOf(silence, atMs));
 }
 
 function eventLine(startMs: number, atMs: number, verb: string, text: string): string {

@@ -4,6 +4,7 @@ import type { Wait } from '../assembly/waits.ts';
 import type { AssemblyState } from '../assembly/state.ts';
 import type { Outlook } from './forecast.ts';
 import type { Sending } from './sending.ts';
+import type { SilentHost } from './silent-host.ts';
 import { oneLine } from './text.ts';
 
 /** An action at work, or to be tried again at `againMs`. */
@@ -41,6 +42,7 @@ export interface LiveModel {
   readonly running: readonly Running[];
   /** Large batches of files under way, by host. */
   readonly sending: readonly Sending[];
+  readonly silent: readonly SilentHost[];
   readonly waits: readonly Wait[];
   /** Last ones last. */
   readonly failed: readonly Failed[];
@@ -61,6 +63,7 @@ export class LiveState {
   readonly #running = new Map<string, Running>();
   readonly #failed = new Map<string, Failed>();
   readonly #sending = new Map<string, Sending>();
+  readonly #silent = new Map<string, SilentHost>();
   readonly #warnings: string[] = [];
   #where: string | undefined;
   #program: string | undefined;
@@ -160,6 +163,12 @@ export class LiveState {
     else this.#sending.set(progress.host, progress);
   }
 
+  /** Shows a host that does not answer, until that is over. */
+  silence(silence: SilentHost): void {
+    if (silence.over) this.#silent.delete(silence.host);
+    else this.#silent.set(silence.host, silence);
+  }
+
   /** Shows a line among the last warnings. */
   warn(text: string): void {
     this.#warnings.push(oneLine(text));
@@ -176,6 +185,7 @@ export class LiveState {
       done: this.#done,
       running: this.running,
       sending: [...this.#sending.values()],
+      silent: [...this.#silent.values()],
       failed: [...this.#failed.values()],
       warnings: [...this.#warnings],
       ...(this.#where === undefined ? {} : { where: this.#where }),

@@ -217,6 +217,7 @@ programs:
     await bed().inside(short, `touch ${workFolder()}.worker.2/short/gate`);
     const { code, out } = await controller.ending;
     expect(code).toBe(1);
+    expect(out).toMatch(/ silent +worker\[1\] does not answer since \d+\.\ds, trying again/);
     expect(out).toMatch(/FAILED +long\.build .*"echo began .*" began there and may still run; the next try \(tutti retry\) looks for it first\. worker\[1\]: cannot be reached/);
     await Promise.all([long, short, d].map((host) => bed().heal(host)));
     const again = play('retry');
@@ -228,6 +229,24 @@ programs:
     expect(await witness(short, 'worker.2', 'short')).toEqual(['began', 'ended']);
     expect(await witness(d, 'worker.3', 'd')).toEqual(['up']);
     for (const host of [long, short]) expect(await bed().inside(host, 'grep -rl planted-5ecret /var/tmp || true; ls -d /var/tmp/*/scripts/steps/*/* 2>/dev/null || true')).toBe('');
+  });
+
+  test('Ctrl-C twice while a host is cut off: soon it is said that it could not be told, and resume finds what went on', async () => {
+    writeFileSync(file, work());
+    const controller = run();
+    await controller.said('started    w[2].work');
+    await untilWorking(2);
+    await bed().cut('h3');
+    controller.kill('SIGINT');
+    await controller.said('Interrupted: nothing more is started');
+    const begin = performance.now();
+    controller.kill('SIGINT');
+    const { code, out, err } = await controller.ending;
+    expect(performance.now() - begin).toBeLessThan(20_000);
+    expect({ code, out, err }).toMatchObject({ code: 130, out: expect.stringMatching(/FAILED +w\[2\]\.work .*interrupted by the operator: it could not be told to worker\[2\], which does not answer: whether ".*" runs on there is unknown/) });
+    await bed().heal('h3');
+    expect(await play('resume').ending).toMatchObject({ code: 0 });
+    expect(await witness('h3', 'worker.2', 'w[2]')).toEqual(['begin', 'work', 'worked']);
   });
 
   test('two controllers at once: the second is told who conducts', async () => {

@@ -4,7 +4,7 @@ import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Host, PutProgress } from '../../src/orchestrapi/host.ts';
+import type { Host, PutProgress, Silence } from '../../src/orchestrapi/host.ts';
 import { sshNetwork } from '../../src/orchestrapi/ssh-connection.ts';
 import { sshHost, type SshHostOptions } from '../../src/orchestrapi/ssh.ts';
 import { onTestBed, type TestBed } from '../testbed/testbed.ts';
@@ -315,6 +315,44 @@ onTestBed('ssh, as it fails and as it is reached', 4, (bed) => {
       expect((await host.run('cat a b c d | tr -s abcd; ls -A')).stdout).toBe('abcda\nb\nc\nd\n');
       await host.close();
       await until('both have ended', async () => (await logins()) === 0);
+    });
+
+    test('one that is silent while somebody waits for it is told, and when it answers again, and when nobody waits any more', async () => {
+      const host = reach({ name: 'h2', destination: 'h2', patienceMs: 3_000, configFile: await eagerConfig(bed()) });
+      const told: Silence[] = [];
+      host.onSilence!((silence) => void told.push(silence));
+      await host.start({ id: 's', command: ['sleep', '1000'] });
+      const end = host.wait('s').catch((failed: unknown) => failed);
+      const cutAtMs = Date.now();
+      await bed().cut('h2');
+      await until('it is told', () => told.length === 1);
+      await bed().heal('h2');
+      await until('it is over', () => told.length === 2);
+      expect(told).toEqual([{ sinceMs: expect.any(Number) }, { sinceMs: told[0]!.sinceMs, over: 'answers' }]);
+      expect(Math.abs(told[0]!.sinceMs - cutAtMs)).toBeLessThan(5_000);
+      await bed().cut('h2');
+      expect(await end).toMatchObject({ code: 'UNREACHABLE' });
+      await until('nobody waits any more', () => told.length === 4);
+      expect(told.slice(2)).toEqual([{ sinceMs: expect.any(Number) }, { sinceMs: told[2]!.sinceMs, over: 'given-up' }]);
+      await bed().heal('h2');
+    });
+
+    test('many pieces of a file, and many rsyncs, leave nobody listening', async () => {
+      const warnings: string[] = [];
+      const hear = (warning: Error): void => void warnings.push(warning.message);
+      process.on('warning', hear);
+      onTestFinished(() => void process.off('warning', hear));
+      const folder = await newFolder();
+      await writeFile(join(folder, 'big'), Buffer.alloc(60_000_000, 'z'));
+      await bed().delay('h1', 20);
+      expect(await reach({ rsyncAboveBytes: 1e9 }).put([{ to: 'big', from: join(folder, 'big') }])).toMatchObject({ sent: 1 });
+      await bed().heal('h1');
+      const before = process.listenerCount('exit');
+      const most = Promise.all(['h1', 'h2', 'h3'].map((name) => reach({ name, destination: name, rsyncAboveBytes: 0 }).put([{ to: 'big', from: join(folder, 'big') }], { onProgress: () => void listeners.push(process.listenerCount('exit')) })));
+      const listeners: number[] = [];
+      await most;
+      expect(Math.max(...listeners)).toBeLessThanOrEqual(before + 1);
+      expect(warnings).toEqual([]);
     });
 
     test('a transfer that is cut goes on where it was', async () => {

@@ -16,6 +16,7 @@ function sized(running: number, waits: number, failed: number, warnings: number)
   return {
     assembly: 'large', program: 'deploy', startMs: 0, nowMs: 60_000, done: 400, total: 1000, remainingMs: 90_000,
     sending: [],
+    silent: [],
     running: names('r', running).map((name, i) => ({ action: action(name), sinceMs: i, host: 'head' })),
     waits: names('w', waits).map(wait),
     failed: names('f', failed).map((name) => ({ action: action(name), failure, log: `logs/${name}` })),
@@ -40,6 +41,7 @@ describe('frame', () => {
     const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ unit: 'grapheme', maxLength: 200 }), fc.constantFrom('組み合わせ', '👩‍👩‍👧‍👦🇫🇷', 'a\u001b[2Jb\nc', '\u0301\u0301', 'x'.repeat(10_000)));
     const model = fc.record({
       assembly: text, program: text, startMs: fc.constant(0), nowMs: fc.nat(1e9), done: fc.nat(2000), remainingMs: fc.nat(1e9),
+      silent: fc.array(fc.record({ host: text, sinceMs: fc.nat() }), { maxLength: 20 }),
       sending: fc.array(fc.record({ host: text, sentBytes: fc.nat(), totalBytes: fc.nat(), isOver: fc.constant(false) }), { maxLength: 20 }),
       running: fc.array(fc.record({ action: text.map(action), sinceMs: fc.nat(1e9), host: text, againMs: fc.nat(1e9) }), { maxLength: 30 }),
       waits: fc.array(text.map(wait), { maxLength: 30 }),
