@@ -20,6 +20,8 @@ if [ "$action" = dry-activate ]; then
 fi
 for service in $stop; do
   if alive "$service"; then kill "$(pid "$service")"; fi
+  # Its port is free when it is gone.
+  while alive "$service"; do sleep 0.05; done
   rm -f "/run/services/$service.pid"
 done
 "$out/activate" || exit 2
@@ -27,6 +29,10 @@ for service in $start; do
   setsid "$new/$service/run" </dev/null >/dev/null 2>&1 &
   echo $! >"/run/services/$service.pid"
 done
-sleep 0.3
+# One that has become its program is up; one that has ended is not.
+for service in $start; do
+  until ! alive "$service" || tr '\0' ' ' <"/proc/$(pid "$service")/cmdline" | grep -q '^[^ ]*/nc '; do sleep 0.05; done
+done
+sleep 0.2
 for service in $start; do alive "$service" || failed="$failed $service"; done
 [ -z "$failed" ] || { echo "warning: the following units failed:$failed" >&2; exit 4; }

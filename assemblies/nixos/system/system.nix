@@ -8,7 +8,7 @@ let
     name = "tools"; system = builtins.currentSystem; builder = "${base}/busybox";
     args = [ "sh" "-euc" ''
       ${base}/busybox mkdir -p $out/bin
-      for tool in sh awk basename cat chmod kill ln ls mkdir mv nc printf readlink rm setsid sleep; do ${base}/busybox ln -s ${base}/busybox $out/bin/$tool; done'' ];
+      for tool in sh awk cat chmod grep kill ln ls mkdir mv nc printf readlink rm setsid sleep tr; do ${base}/busybox ln -s ${base}/busybox $out/bin/$tool; done'' ];
   };
   make = name: values: script: derivation (values // {
     inherit name; system = builtins.currentSystem; builder = "${tools}/bin/sh"; PATH = "${tools}/bin"; args = [ "-euc" script ];
