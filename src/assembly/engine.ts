@@ -104,7 +104,11 @@ export class Engine {
       if (effect.kind === 'start') starts.push(effect);
       else this.#retryLater(effect.action, effect.delayMs);
     }
-    await this.#begin(starts);
+    const { clock, begun, onHappenings } = this.#options;
+    const atMs = clock.now();
+    const late = starts.filter(({ action }) => !begun?.has(actionKey(action)));
+    if (late.length > 0) onHappenings?.(late.map(({ action }) => ({ atMs, happening: { kind: 'started', action } })));
+    await this.#begin(starts, atMs);
   }
 
   /** How the program ends; at once when it has. */
@@ -176,9 +180,11 @@ export class Engine {
       if (effect.kind === 'start') starts.push(effect);
       else this.#retryLater(effect.action, effect.delayMs);
     }
+    // What begins only when it is resumed is told then.
+    const told = this.#draining ? result.happenings.filter(({ kind }) => kind !== 'started') : result.happenings;
     const begun = this.#begin(starts, atMs);
     await Promise.all([durable, begun]);
-    if (result.happenings.length > 0) onHappenings?.(result.happenings.map((happening) => ({ atMs, happening })));
+    if (told.length > 0) onHappenings?.(told.map((happening) => ({ atMs, happening })));
     const movers = this.#movers;
     this.#movers = [];
     for (const mover of movers) mover.resolve();

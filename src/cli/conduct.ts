@@ -69,8 +69,9 @@ export async function conduct(io: Io, file: string, options: ConductOptions, pla
   });
   printDiagnostics(io, session.bound?.notes ?? [], options.json ?? false);
   view.begin(session, options.hosts);
+  let interruptions = 0;
   const onSignal = () => {
-    view.said(session.engine.isDraining ? 'Interrupted again: what runs is killed.' : 'Interrupted: nothing more is started; what runs may end. Once more kills it.');
+    view.said(onInterruption[interruptions++] ?? 'What runs is being killed; a host that does not answer is waited for a few seconds more.');
     session.engine.interrupt();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
@@ -90,13 +91,17 @@ export async function conduct(io: Io, file: string, options: ConductOptions, pla
   }
 }
 
+const onInterruption = ['Interrupted: nothing more is started; what runs may end. Once more kills it.', 'Interrupted again: what runs is killed.'];
+
 function requireThere(file: string): void {
   if (!existsSync(file)) throw new TuttiError(error('FILE_UNREADABLE', 'The file cannot be read', 'There is no such file. --hosts names the file (for the flavour testbed: the folder) that says which machine each role is on.', { file }));
 }
 
 function conclude(io: Io, session: Session, ending: EngineEnd, file: string, mode: ViewMode): ExitCode {
   // What the operator killed has failed, and is what was interrupted.
-  const isKilled = ending === 'failed' && session.engine.isDraining && killedTransitions(session.state).length > 0;
+  const killed = ending === 'failed' && session.engine.isDraining ? killedTransitions(session.state) : [];
+  const isKilled = killed.length > 0;
+  const isUntold = killed.some(({ component, transition }) => session.state.member(component).failures.get(transition)?.unsettled);
   const end = isKilled ? 'interrupted' : ending;
   const waits = end === 'done' ? [] : waitsOf(session.state);
   const program = session.state.program?.name ?? '';
@@ -108,7 +113,7 @@ function conclude(io: Io, session: Session, ending: EngineEnd, file: string, mod
     for (const line of due.length > 0 ? dueLines(due) : explain(waits)) io.err(`  ${line}`);
     if (end === 'failed') io.err(`Mend what failed, then: tutti retry ${file}   (or: tutti skip, tutti abort; tutti logs shows its output)`);
     if (end === 'deadlock') io.err(`Nothing runs and nothing can move. "tutti push", another program or "tutti abort ${file}" may release it.`);
-    if (end === 'interrupted') io.err(`Continue with: tutti resume ${file}${isKilled ? '   (what was killed is run again; or: tutti skip, tutti abort)' : ''}`);
+    if (end === 'interrupted') io.err(`Continue with: tutti resume ${file}${isKilled ? `   (what was killed is run again${isUntold ? ', what could not be told is looked for first' : ''}; or: tutti skip, tutti abort)` : ''}`);
   }
   switch (end) {
     // Only the operator cancels: that is what was asked for.

@@ -20,7 +20,6 @@ export const status: AddCommand = (root, io, exit) => {
     .action(async (file: string, options: { json?: boolean; all?: boolean; probe?: boolean }) => {
       const { state, first, begun } = await recordedRun(file);
       const controller = controllerOf(stateFolderOf(file));
-      const waits = waitsOf(state);
       const ill = options.probe ? await probe(file) : undefined;
       for (const { component, place, reason } of ill ?? []) {
         const member = state.members.get(component);
@@ -30,10 +29,11 @@ export const status: AddCommand = (root, io, exit) => {
       const underWay = inFlight(state).map(({ action }): UnderWay => ({
         component: action.component, transition: action.transition, host: state.member(action.component).spec.on, begun: begun.has(actionKey(action)),
       }));
-      if (options.json) return io.out(JSON.stringify({ assembly: first.name, ...snapshot(state), waits, ...(controller ? { controller } : {}), underWay, ...(ill ? { ill } : {}) }));
-      const isOver = state.program === undefined || state.program.outcome !== undefined;
       // With a controller they begin at once.
       const due = new Set(controller?.alive ? [] : underWay.filter((one) => !one.begun).map(({ component, transition }) => `${component}.${transition}`));
+      const waits = waitsOf(state, (component, transition) => due.has(`${component}.${transition}`));
+      if (options.json) return io.out(JSON.stringify({ assembly: first.name, ...snapshot(state), waits, ...(controller ? { controller } : {}), underWay, ...(ill ? { ill } : {}) }));
+      const isOver = state.program === undefined || state.program.outcome !== undefined;
       io.out([...statusTable(snapshot(state), { assembly: first.name, all: options.all ?? false, due }), ...explain(waits), ...controllerLines({ controller, underWay, isOver, file })].join('\n'));
       if (ill?.length === 0) io.out('Every probe of a held place says that all is well.');
     });
