@@ -85,6 +85,13 @@ export function stepsKey(state: ComponentState, action: ActionRef): string {
   return actionKey({ ...action, ...tokenIn(state, action.transition)?.takesUp });
 }
 
+/** Where the executions that the operator had tried again kept their steps: what has an unknown fate is left there, to be looked at. */
+export function earlierStepsKeys({ net, state }: Pick<Member, 'net' | 'state'>, action: ActionRef): string[] {
+  const tries = (net.type.transitions[action.transition]!.retry?.times ?? 0) + 1;
+  const { since = action.execution } = tokenIn(state, action.transition) ?? {};
+  return Array.from({ length: (action.execution - since) * tries }, (_, i) => actionKey({ ...action, execution: since + Math.floor(i / tries), attempt: 1 + (i % tries) }));
+}
+
 /** Why an action did not end well. `lateMs`: its time limit, when that is what ended it. */
 function failed(options: PerformOptions, action: ActionRef, thrown: unknown, { reason: why }: Interruption, lateMs: number | undefined): Outcome {
   const failure = failureOf(options, thrown);

@@ -138,11 +138,13 @@ export class StepCleaner {
   #timer: NodeJS.Timeout | undefined;
   #going: Promise<unknown> = Promise.resolve();
 
-  clean(home: Host, action: string): void {
+  /** `earlier`: actions that this one was tried again for, by controllers that are gone. */
+  clean(home: Host, action: string, earlier: readonly string[] = []): void {
     const tries = used.get(home)?.get(executionOf(action));
     if (!tries) return;
     used.get(home)?.delete(executionOf(action));
-    for (const [name, hosts] of tries) for (const on of hosts) entry(this.#ids, on, () => []).push(`steps/${name}`);
+    const due = [...tries, ...earlier.map((name) => [name, [home]] as const)];
+    for (const [name, hosts] of due) for (const on of hosts) entry(this.#ids, on, () => []).push(`steps/${name}`);
     this.#timer ??= setTimeout(() => void this.flush(), cleaningMs);
   }
 

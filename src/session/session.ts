@@ -5,7 +5,7 @@ import { expandCalls, instructionsFor } from '../assembly/check.ts';
 import { actionKey, Engine, fold, inFlight, type Clock, type EngineEnd } from '../assembly/engine.ts';
 import type { Journal, JournalRecord, TimedHappening } from '../assembly/journal.ts';
 import type { ActionRef, Assembly, Event, Instruction, Program } from '../assembly/model.ts';
-import { performer, prober, stepsKey, type PerformOptions } from '../assembly/perform.ts';
+import { earlierStepsKeys, performer, prober, stepsKey, type PerformOptions } from '../assembly/perform.ts';
 import { Probes } from '../assembly/probes.ts';
 import { conductor, diverged, portRef, type ProgramModule } from '../assembly/program.ts';
 import { situationOf, type AssemblyState } from '../assembly/state.ts';
@@ -91,7 +91,7 @@ export class Session {
       const write = logger(stateFolder);
       const log: PerformOptions['log'] = (action, text) => write(action, secrets.redact(text));
       /** Where an action keeps its steps: by its end the component itself may be gone. */
-      const performed = new Map<string, { readonly on: Host; readonly steps: string }>();
+      const performed = new Map<string, { readonly on: Host; readonly steps: string; readonly earlier: readonly string[] }>();
       const cleaner = new StepCleaner();
       const warn: PerformOptions['warn'] = (action, text) => {
         log(action, `warning: ${text}`);
@@ -104,7 +104,7 @@ export class Session {
         hasAction: ({ component, transition }) => state.member(component).net.type.transitions[transition]!.action !== undefined,
         perform: async (action, data, performOptions) => {
           const member = state.member(action.component);
-          performed.set(actionKey(action), { on: hostOf(hosts, member.spec), steps: stepsKey(member.state, action) });
+          performed.set(actionKey(action), { on: hostOf(hosts, member.spec), steps: stepsKey(member.state, action), earlier: earlierStepsKeys(member, action) });
           log(action, `--- ${performOptions.found ? 'found again' : 'started'} ${new Date(clock.now()).toISOString()} (${actionKey(action)})\n`);
           return perform(action, data, performOptions);
         },
@@ -115,7 +115,7 @@ export class Session {
             if (happening.kind !== 'ended' && (happening.failure.unsettled || happening.failure.reason === 'unknown-fate')) continue;
             const key = actionKey(happening.action);
             const where = performed.get(key);
-            if (where) cleaner.clean(where.on, where.steps);
+            if (where) cleaner.clean(where.on, where.steps, where.earlier);
             performed.delete(key);
           }
           options.onHappenings?.(happenings);

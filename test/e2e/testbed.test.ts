@@ -161,6 +161,7 @@ onTestBed('on a test bed', 6, (bed: () => TestBed) => {
     // The operator looked: it is safe to run again.
     expect(await play('retry').ending).toMatchObject({ code: 0 });
     expect(await witness('h3', 'worker.2', 'w[2]')).toEqual(['begin', 'work', 'work', 'worked']);
+    expect(await bed().inside('h3', 'ls /var/tmp/*/scripts/steps/*')).not.toContain('work.');
     expect(await witness('h1', 'head', 'h')).toEqual(['gather']);
   });
 
