@@ -6,6 +6,7 @@ import { defineComponent } from '../../src/components/define.ts';
 import type { ComponentType } from '../../src/components/model.ts';
 import { TuttiError } from '../../src/diagnostic.ts';
 import { catalogue, parse } from './stage.ts';
+import { cpuMs } from '../cpu-time.ts';
 
 const typeOf = (value: object): ComponentType => parseTypes({ t: value }).types.get('t')!;
 const codes = (list: readonly { readonly code: string }[]): string[] => list.map(({ code }) => code);
@@ -87,10 +88,10 @@ describe('life cycles', () => {
     const places = Array.from({ length: 14 }, (_, i) => [`a${i}`, `b${i}`]).flat();
     const toggles = Object.fromEntries(Array.from({ length: 14 }, (_, i) => [[`up${i}`, { from: `a${i}`, to: `b${i}`, behaviour: `up${i}` }], [`fork${i}`, { from: 'start', to: `a${i}`, behaviour: 'fork' }]]).flat());
     const type = typeOf({ places: ['start', 'never', ...places], transitions: toggles });
-    const began = performance.now();
-    expect(lifeCycle(type).complete).toBe(false);
-    expect(codes(checkTypes([type]))).toEqual([]);
-    expect(performance.now() - began).toBeLessThan(5000);
+    expect(cpuMs(() => {
+      expect(lifeCycle(type).complete).toBe(false);
+      expect(codes(checkTypes([type]))).toEqual([]);
+    })).toBeLessThan(5000);
   });
   it('a type written in TypeScript is checked like one in YAML', () => {
     const lamp = defineComponent({ name: 'lamp', places: ['off', 'on'], initialPlace: 'off', behaviours: ['deploy', 'rest'], transitions: { off: { from: 'off', to: 'on', behaviour: 'deploy' }, light: { from: 'off', to: 'on', behaviour: 'deploy' } }, ports: { light: { kind: 'provide', boundTo: ['light'] } } });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { modulesOf, parseAndCheck, parseAssembly, parseAssemblyValue, parseTypes } from '../../src/assembly/parse.ts';
 import type { Assembly, Instruction } from '../../src/assembly/model.ts';
 import { catalogue, parse } from './stage.ts';
+import { cpuMs } from '../cpu-time.ts';
 
 /** The assembly of a text that has no error. */
 function read(text: string): Assembly {
@@ -267,9 +268,9 @@ it('modulesOf tells the modules without reading the rest', () => {
 it('10,000 components and as many connections are read and checked within the budget of `check`', () => {
   const count = 10_000;
   const text = `hosts:\n  w: { count: 100 }\ncomponents:\n  web: { type: server, on: w[1] }\n${Array.from({ length: count }, (_, i) => `  c${i}: { type: client, on: w[${(i % 100) + 1}] }\n`).join('')}connections:\n${Array.from({ length: count }, (_, i) => `  - c${i}.http -> web.http\n`).join('')}programs:\n  deploy:\n    - push: deploy\n    - wait: all\n`;
-  const began = performance.now();
-  const { assembly, diagnostics } = parseAndCheck(text, 'big.yaml', { types: catalogue, folder: '' });
-  const ms = performance.now() - began;
+  let parsed: ReturnType<typeof parseAndCheck>;
+  const ms = cpuMs(() => { parsed = parseAndCheck(text, 'big.yaml', { types: catalogue, folder: '' }); });
+  const { assembly, diagnostics } = parsed!;
   expect(diagnostics).toEqual([]);
   expect(assembly!.components).toHaveLength(count + 1);
   expect(assembly!.programs.get('deploy')!.instructions).toHaveLength(count + 2);
@@ -279,7 +280,5 @@ it('10,000 components and as many connections are read and checked within the bu
 
 it('as many mistakes as components do not take for ever', () => {
   const text = `components:\n  web: server\n${Array.from({ length: 5000 }, (_, i) => `  c${i}: { type: clint${i}, on: nowhere }\n`).join('')}connections:\n${Array.from({ length: 5000 }, (_, i) => `  - x${i}.http -> web.http\n`).join('')}`;
-  const began = performance.now();
-  expect(parse(text).diagnostics.length).toBeGreaterThanOrEqual(15_000);
-  expect(performance.now() - began).toBeLessThan(15_000);
+  expect(cpuMs(() => expect(parse(text).diagnostics.length).toBeGreaterThanOrEqual(15_000))).toBeLessThan(15_000);
 });
