@@ -109,13 +109,6 @@ onTestBed('what is sent to a host is data there', 1, (bed) => {
     await notOwned();
   });
 
-  test('names of any bytes that are not UTF-8 come from a folder too', async () => {
-    const folder = await newFolder();
-    execFileSync('sh', ['-c', String.raw`cd "$1" && printf x >"$(printf 'a\377b')" && printf y >plain`, 'sh', folder]);
-    expect(await host.put([{ to: 'bytes', from: folder }])).toMatchObject({ sent: 1, failed: [expect.objectContaining({ reason: expect.stringContaining('not there') })] });
-    expect(await host.get('bytes/plain')).toBe('y');
-  });
-
   test('nothing of a command, its variables or its input is in the process list of its shell, or in a file that others can read', async () => {
     const secret = 's3cr3t-and-long-enough';
     const listed = await host.run('ps -eo args; cat', { env: { SECRET: secret }, input: secret });
