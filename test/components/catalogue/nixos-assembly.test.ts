@@ -18,13 +18,11 @@ type Answers = NonNullable<RecordingHostOptions['answers']>;
 
 const path = (role: string) => `/nix/store/1-${role}`;
 /** The controller: it builds, and knows what a closure needs. */
-const builder: Answers = [
-  ...['db', 'web'].flatMap((role) => [
-    { to: new RegExp(`^nix-build .*role ${role}`), stdout: `${path(role)}\n` },
-    { to: new RegExp(`-q --size .* ${path(role)}`), stdout: '1000\n2000\n' },
-    { to: new RegExp(`-qR ${path(role)}$`), stdout: `/nix/store/0-libc\n${path(role)}\n` },
-  ]),
-];
+const builder: Answers = ['db', 'web'].flatMap((role) => [
+  { to: new RegExp(`^nix-build .*role ${role}`), stdout: `${path(role)}\n` },
+  { to: new RegExp(`-q --size .* ${path(role)}`), stdout: '1000\n2000\n' },
+  { to: new RegExp(`-qR ${path(role)}$`), stdout: `/nix/store/0-libc\n${path(role)}\n` },
+]);
 /** A host that has Nix and all that is pushed to it; its activation ends as it is told. */
 const runs = (role: string, { code = '0', end = 'confirmed' }: { code?: string; end?: string } = {}): Answers => [
   { to: /^readlink -f root$/, stdout: `${path(role)}\n` }, { to: /cat activation\/code activation\/end/, stdout: `${code}\n${end}\n` }, { to: /cat activation\/code$/, stdout: `${code}\n` },
