@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Script, ScriptStatus } from './host.ts';
 import { whenAborted } from './abort.ts';
 import { detachedStdio, endGroup, isAlive, isGroupOf, leadsGroup, turnToSpawn } from './process.ts';
-import { commandText, fateOf, mark, parseExit, parseIdentity, scriptFiles as files, scriptFolder, unwrittenMs, wrapper, type Presence, type ProcessIdentity } from './script.ts';
+import { commandText, fateOf, mark, parseExit, parseIdentity, readText, scriptFiles as files, scriptFolder, textVariable, unwrittenMs, wrapper, type Presence, type ProcessIdentity } from './script.ts';
 import { readTail } from './tail.ts';
 
 type Ended = Exclude<ScriptStatus, { kind: 'alive' }>;
@@ -40,7 +40,7 @@ export class LocalScripts {
     await writeWhole(join(folder, files.command), text);
     const limit = script.timeoutMs === undefined ? '' : String(Math.max(1, script.timeoutMs) / 1000);
     await turnToSpawn();
-    const keeper = spawn('/bin/sh', ['-c', wrapper, 'tutti-script', folder, limit], { cwd: this.#workFolder, env: { ...place.env, [mark]: folder }, detached: true, stdio: detachedStdio() });
+    const keeper = spawn('/bin/sh', ['-c', readText, 'tutti-script', folder, limit], { cwd: this.#workFolder, env: { ...place.env, [mark]: folder, [textVariable]: wrapper }, detached: true, stdio: detachedStdio() });
     const failed = new Promise<never>((_, reject) => keeper.once('error', reject));
     const gone = new Promise<void>((resolve) => keeper.once('exit', () => resolve()));
     const known = gone.then(() => { if (this.#keepers.get(script.id) === known) this.#keepers.delete(script.id); });

@@ -125,8 +125,13 @@ tutti_keep() {
 }
 `;
 
-/** A keeper that is a process of its own: `sh -c wrapper tutti-script FOLDER LIMIT [WATCH ID]`, in a session of its own, standard streams nowhere. */
-export const wrapper = `exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&-
+/** What a shell of ours is told: its text comes in a variable of its environment, which it takes out at once, since `ps` shows arguments to everybody and at their full length. */
+export const textVariable = 'TUTTI_TEXT';
+export const readText = `eval "$${textVariable}"`;
+
+/** A keeper that is a process of its own: `sh -c readText tutti-script FOLDER LIMIT [WATCH ID]`, in a session of its own, standard streams nowhere. */
+export const wrapper = `unset ${textVariable}
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&-
 tutti_boot= tutti_led=
 ${keeper}
 tutti_keep "$@"

@@ -1,4 +1,4 @@
-import { keeper, keptBytes, mark, unwrittenMs, wrapper } from './script.ts';
+import { keeper, keptBytes, mark, readText, textVariable, unwrittenMs, wrapper } from './script.ts';
 import { quote } from './quote.ts';
 import { partialFolder } from './rsync.ts';
 
@@ -18,7 +18,7 @@ import { partialFolder } from './rsync.ts';
 const functions = String.raw`
 cd / || exit
 unset CDPATH
-tutti_work=$1 tutti_wrapper=$2 tutti_n='
+tutti_work=$1 tutti_n='
 ' tutti_rs=$(printf '\036')
 exec 4>&2 2>/dev/null 8>&1
 read -r tutti_boot </proc/sys/kernel/random/boot_id
@@ -172,7 +172,7 @@ tutti_start() {
   ) || { tutti_header blocked; printf %s "$tutti_why"; return; }
   cd -- "$1" || return
   # Until the leader says that it leads, or nobody is left who could: so a signal sent right after a start arrives.
-  [ -e lock ] || (cd -- "$tutti_work"; ${mark}=$1 exec setsid setsid /bin/sh -c "$tutti_wrapper" tutti-script "$1" "$2" "$tutti_work/.watch" "$3" </dev/null 9>&1 >/dev/null 2>&1 4>&- 8>&-) |
+  [ -e lock ] || (cd -- "$tutti_work"; ${mark}=$1 ${textVariable}=$tutti_wrapper exec setsid setsid /bin/sh -c '${readText}' tutti-script "$1" "$2" "$tutti_work/.watch" "$3" </dev/null 9>&1 >/dev/null 2>&1 4>&- 8>&-) |
     read -r tutti_line
   # Somebody else's start may be under way.
   tutti_i=0
@@ -436,10 +436,11 @@ tutti_watch() {
 
 /** The first thing that the login shell's `/bin/sh` is told: to become one that reads lines. `hello` comes back when it does. */
 export function farSide(workFolder: string, hello: string): string {
-  const loop = `${keeper}${functions}
-tutti_id=$3 tutti_group= tutti_led=
+  const loop = `unset ${textVariable}
+${keeper}${functions}
+tutti_id=$2 tutti_group= tutti_led= tutti_wrapper=${quote(wrapper)}
 if [ -d "$tutti_work" ] && [ ! -O "$tutti_work" ]; then tutti_header foreign; else tutti_header "ready $$"; fi
 while IFS= read -r tutti_line; do eval "$tutti_line"; done
 `;
-  return `exec /bin/sh -c ${quote(loop)} tutti-shell ${quote(workFolder)} ${quote(wrapper)} ${hello}\n`;
+  return `${textVariable}=${quote(loop)} exec /bin/sh -c ${quote(readText)} tutti-shell ${quote(workFolder)} ${hello}\n`;
 }

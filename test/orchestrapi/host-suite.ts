@@ -244,6 +244,18 @@ export function hostSuite(name: string, makeMachine: () => Promise<Machine>): vo
       expect(await host.get('count')).toBe('x\n');
     });
 
+    test('the list of processes stays readable: what keeps a script is not in its arguments, nor in the environment of what runs', async () => {
+      const host = await newHost();
+      await host.start({ id: 'sleeps', command: 'exec sleep 1000' });
+      const sizes = await host.run(`for line in $(grep -lF -e '${host.workFolder}' /proc/[0-9]*/cmdline 2>/dev/null); do wc -c <$line; done`);
+      const bytes = sizes.stdout.trim().split('\n').map(Number);
+      expect(bytes.length).toBeGreaterThan(1);
+      expect(Math.max(...bytes)).toBeLessThan(500);
+      await host.start({ id: 'env', command: 'env' });
+      expect((await host.wait('env')) as object).toMatchObject({ kind: 'ended', stdout: expect.not.stringMatching(/TUTTI_TEXT|tutti_keep/) as string });
+      expect((await host.run('env')).stdout).not.toMatch(/TUTTI_TEXT|tutti_keep/);
+    });
+
     test('arguments, variables, input and folder arrive as they are', async () => {
       const host = await newHost();
       const odd = ['$(echo no)', "it's", 'a\nb', '', '-n', '*', 'é'];
