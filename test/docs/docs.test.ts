@@ -186,6 +186,8 @@ it.each([
   ['docs/pictures/diet-graph.svg', ['assemblies/diet/assembly.yaml']],
   ['docs/pictures/ceph-graph.svg', ['assemblies/ceph/assembly.yaml']],
   ['docs/pictures/ceph-osd.svg', ['assemblies/ceph/assembly.yaml', '--type', 'ceph/osd']],
+  ['docs/pictures/nixos-graph.svg', ['assemblies/nixos/assembly.yaml']],
+  ['docs/pictures/nixos-system.svg', ['assemblies/nixos/assembly.yaml', '--type', 'nixos/system']],
 ])('%s is what tutti draws: tutti graph %j -o the same', async (picture, args) => {
   const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'bin/tutti.js'), 'graph', ...args], { cwd: root });
   expect(stdout.trim()).toBe(textOf(picture).trim());
