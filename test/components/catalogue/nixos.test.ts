@@ -178,11 +178,13 @@ describe('pushing', () => {
   });
 
   describe('which way', () => {
-    const choose = ({ method = 'auto', isNixThere = true, on = 'local', ...options }: Options & { method?: string; isNixThere?: boolean; on?: string }) => methodFor(contextOf(system, { with: { method }, ...options }), { ...toplevel, on }, isNixThere);
+    const choose = ({ method = 'auto', isNixThere = true, missing = 100, on = 'local', ...options }: Options & { method?: string; isNixThere?: boolean; missing?: number; on?: string }) => methodFor(contextOf(system, { with: { method }, ...options }), { ...toplevel, paths: 100, on }, { isNixThere, missing });
     const url = { cache: 'http://10.0.0.9:8787' };
 
     test.each([
       ['reached by SSH', { ssh }, 'copy'],
+      ['reached by SSH and lacks a quarter', { ssh, missing: 25 }, 'copy'],
+      ['reached by SSH and lacks little', { ssh, missing: 24 }, 'pack'],
       ['a folder of the controller', {}, 'pack'],
       ['built elsewhere', { ssh, on: 'builder' }, 'pack'],
       ['a space in the configuration of the connection', { ssh: { ...ssh, arguments: ['-F', '/my files/config'] } }, 'pack'],

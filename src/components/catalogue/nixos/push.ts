@@ -18,7 +18,7 @@ export async function push(context: ActionContext): Promise<void> {
   const isNixThere = (await context.ask('command -v nix-store >/dev/null')).exitCode === 0;
   const missing = await missingPaths(context, toplevel, isNixThere);
   if (missing.length > 0) {
-    const method = methodFor(context, toplevel, isNixThere);
+    const method = methodFor(context, toplevel, { isNixThere, missing: missing.length });
     const release = await turnFor(toplevel)();
     try {
       context.log(`${missing.length} of ${toplevel.paths} paths are missing: by ${method}`);
@@ -43,7 +43,7 @@ async function missingPaths(context: ActionContext, { on, path }: Toplevel, isNi
 }
 
 /** @throws Error when what is asked for cannot be done here */
-export function methodFor(context: ActionContext, { on }: Toplevel, isNixThere: boolean): Method {
+export function methodFor(context: ActionContext, { on, paths }: Toplevel, { isNixThere, missing }: { readonly isNixThere: boolean; readonly missing: number }): Method {
   const wanted = String(context.parameters['method']) as (typeof methods)[number];
   const url = context.read('cache');
   const isByOpenSsh = context.ssh !== undefined && on === 'local' && context.ssh.arguments.every((word) => !/\s/.test(word));
@@ -55,7 +55,8 @@ export function methodFor(context: ActionContext, { on }: Toplevel, isNixThere: 
   if (wanted !== 'auto') return wanted;
   if (!isNixThere) return 'files';
   if (url !== undefined) return 'cache';
-  return isByOpenSsh ? 'copy' : 'pack';
+  // Of a few one file is the sooner there, of many nix copy needs no second reading.
+  return isByOpenSsh && missing * 4 >= paths ? 'copy' : 'pack';
 }
 
 const turns = new Map<string, () => Promise<() => void>>();
