@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { up, whyNot, type TestBed } from '../test/testbed/testbed.ts';
+import { tutti } from './tutti.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -85,26 +85,14 @@ async function deploy(bed: TestBed, order: Order): Promise<CephLine> {
   writeFileSync(file, order === 'hosts' ? alone.assembly(text) : text);
   try {
     const began = performance.now();
-    await tutti('run', file, 'bench', '--flavour', 'testbed', '--hosts', bed.folder);
+    await tutti(['run', file, 'bench', '--flavour', 'testbed', '--hosts', bed.folder]);
     const wallMs = Math.round(performance.now() - began);
-    const simulated = JSON.parse((await tutti('simulate', file, 'bench', '--json')).trim().split('\n').at(-1)!) as { readonly makespanMs: number };
+    const simulated = JSON.parse((await tutti(['simulate', file, 'bench', '--json'])).trim().split('\n').at(-1)!) as { readonly makespanMs: number };
     const cluster = `/var/tmp/tutti-${readFileSync(join(folder, '.tutti/assembly/id'), 'utf8').trim()}.admin/cluster`;
     const health = (await bed.inside('h5', `timeout 60 ceph -c ${cluster}/ceph.conf -k ${cluster}/keys/client.admin.keyring health`)).trim();
     return { order, wallMs, criticalPathMs: Math.round(simulated.makespanMs), health };
   } finally {
-    await tutti('destroy', file);
+    await tutti(['destroy', file]);
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** @throws Error with what it said, when it does not end well */
-function tutti(...args: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(root, 'bin/tutti.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let out = '', err = '';
-    child.stdout.setEncoding('utf8').on('data', (piece: string) => { out += piece; });
-    child.stderr.setEncoding('utf8').on('data', (piece: string) => { err += piece; });
-    child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve(out) : reject(new Error(`tutti ${args.join(' ')} ended with ${code}:\n${out}${err}`))));
-  });
 }
