@@ -88,12 +88,12 @@ describe('kill -9 of the controller, then tutti resume', { timeout: 600_000 }, (
     await using play = await open('quick');
     await play.node([controller, play.file, 'written', '8', ...story]).ending;
     const lines = readFileSync(play.journalFile, 'utf8').split('\n');
-    writeFileSync(play.journalFile, lines.with(4, lines[4]!.slice(0, -9)).join('\n'));
+    const broken = lines.with(4, lines[4]!.slice(0, -9)).join('\n');
+    writeFileSync(play.journalFile, broken);
     const mend = () => writeFileSync(play.journalFile, lines.join('\n'));
-    const before = play.witnessed;
-    const refused = await play.tutti('resume');
-    expect(refused).toMatchObject({ code: 3, err: expect.stringMatching(/journal\.jsonl:5:1\s+JOURNAL_CORRUPT/) });
-    expect(play.witnessed).toEqual(before);
+    expect(await play.tutti('resume')).toMatchObject({ code: 3, err: expect.stringMatching(/journal\.jsonl:5:1\s+JOURNAL_CORRUPT/) });
+    // What is run is written down first; what the dead controller had begun may still come to its end.
+    expect(readFileSync(play.journalFile, 'utf8')).toBe(broken);
     mend();
     expect([...(await goOn(play)), ...differences(await outcomeOf(play))]).toEqual([]);
   });
